@@ -1,0 +1,48 @@
+import type { Entity, ReplicatedEntity } from './entity.ts'
+import { Conversation, ConversationTag, Message, MessageVersion } from './facts.ts'
+
+/** Every replicated table, in wire-number order. The state digest walks them in this order. */
+export const REPLICATED_ENTITIES = [
+  Conversation,
+  Message,
+  MessageVersion,
+  ConversationTag,
+] as const satisfies readonly ReplicatedEntity[]
+
+export type ReplicatedEntityName = (typeof REPLICATED_ENTITIES)[number]['name']
+
+/** Every other table of a user's database with its class. */
+export const OTHER_ENTITIES = [
+  { name: 'AtomicChatUnit', table: 'atomic_chat_units', class: 'derived' },
+  { name: 'AcuOccurrence', table: 'acu_occurrences', class: 'derived' },
+  { name: 'AcuLink', table: 'acu_links', class: 'derived' },
+  { name: 'TopicProfile', table: 'topic_profiles', class: 'derived' },
+  { name: 'TopicUnit', table: 'topic_units', class: 'derived' },
+  { name: 'TopicConversation', table: 'topic_conversations', class: 'derived' },
+  { name: 'UnitIndex', table: 'unit_index', class: 'cache' },
+  { name: 'UnitTrigramIndex', table: 'unit_trigram_index', class: 'cache' },
+  { name: 'SyncOperation', table: 'sync_operations', class: 'local' },
+  { name: 'Segment', table: 'segments', class: 'local' },
+  { name: 'Log', table: 'logs', class: 'local' },
+  { name: 'Space', table: 'spaces', class: 'local' },
+  { name: 'Erased', table: 'erased', class: 'local' },
+  { name: 'PendingPurge', table: 'pending_purges', class: 'local' },
+  { name: 'RawRecord', table: 'raw_records', class: 'local' },
+  { name: 'Blob', table: 'blobs', class: 'local' },
+  { name: 'ImportJob', table: 'import_jobs', class: 'local' },
+  { name: 'ImportReportLine', table: 'import_report_lines', class: 'local' },
+  { name: 'CaptureAttempt', table: 'capture_attempts', class: 'local' },
+  { name: 'DerivationQueue', table: 'derivation_queue', class: 'local' },
+  { name: 'Meta', table: 'meta', class: 'local' },
+] as const satisfies readonly Entity[]
+
+export const ENTITY_BY_NAME: ReadonlyMap<string, ReplicatedEntity> = new Map(
+  REPLICATED_ENTITIES.map((entity) => [entity.name, entity]),
+)
+
+export const ENTITY_BY_NUMBER: ReadonlyMap<number, ReplicatedEntity> = new Map(
+  REPLICATED_ENTITIES.map((entity) => [entity.number, entity]),
+)
+
+export type { Column, Entity, ReplicatedEntity, RowValues, TableClass, Value } from './entity.ts'
+export { Conversation, ConversationTag, Message, MessageVersion } from './facts.ts'

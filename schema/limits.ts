@@ -1,0 +1,66 @@
+/**
+ * Every bound on input in one place. Each has a clear error (`TooLarge`, `RateLimited`, `InvalidParams`)
+ * and a reason; sizes are bytes unless the name says otherwise.
+ */
+export const LIMITS = {
+  /** One JSON-RPC line. A line of a larger size is dropped up to its newline. */
+  rpcLineBytes: 16 * 1024 * 1024,
+  /** Requests in one JSON-RPC batch. */
+  rpcBatch: 100,
+  /** Oversized lines a connection may send in a minute before it is closed. */
+  rpcOversizedPerMinute: 3,
+  /** Open connections to the socket. */
+  rpcConnections: 1_000,
+  /** Requests of one connection that may wait at once; more are answered `RateLimited`. */
+  rpcPendingPerConnection: 1_000,
+  /** Unread bytes the node buffers for one reader before it is cut. */
+  rpcSlowReaderBytes: 64 * 1024 * 1024,
+  /** A Unix socket path; the kernel's limit is 107 and Node truncates silently. */
+  socketPathBytes: 103,
+
+  /** One operation, encoded; a row beyond it moves its largest values to blobs. */
+  operationBytes: 64 * 1024,
+  /** Operations under one segment signature, and the sum of their bytes. */
+  segmentOperations: 256,
+  segmentBytes: 64 * 1024,
+
+  /** Messages in one captured conversation. */
+  conversationMessages: 100_000,
+  /** Characters of one part's content; longer content is refused with a typed report line. */
+  partCharacters: 32 * 1024 * 1024,
+  /** One conversation's raw record inside an export. */
+  conversationBytes: 128 * 1024 * 1024,
+  /** Entries in an archive, and the ratio of unpacked to packed bytes of one entry. */
+  archiveEntries: 100_000,
+  archiveRatio: 100,
+  /** Skipped or failed items a report lists by name; the counts are always whole. */
+  reportErrors: 100,
+
+  /** Characters of a title, a tag, a display name. */
+  titleCharacters: 1_000,
+  tagCharacters: 100,
+  nameCharacters: 200,
+  /** Characters of a search query or a context message. */
+  queryCharacters: 100_000,
+  /** Rows a list returns at most, and by default. */
+  listMax: 200,
+  listDefault: 50,
+  searchDefault: 20,
+  contextTokensDefault: 4_000,
+  contextTokensMax: 1_000_000,
+
+  /** Sessions live this long; refresh tokens this long. */
+  sessionMs: 15 * 60 * 1000,
+  refreshMs: 30 * 24 * 60 * 60 * 1000,
+  sessionsPerUser: 1_000,
+  /** Users' workers open at once. */
+  openUsers: 16,
+  /** A call into a user's worker. */
+  userCallMs: 60_000,
+  /** A worker used this recently is never evicted. */
+  userBusyMs: 30_000,
+  /** Calls that may wait for one user's worker. */
+  userQueue: 10_000,
+  /** Failed passphrases per user and minute: argon2id costs 64 MiB each. */
+  passphraseTriesPerMinute: 10,
+} as const

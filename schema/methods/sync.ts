@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { defineMethod, listOf, Millis, NoParams, Page } from './method.ts'
+
+export const syncMethods = {
+  'sync.status': defineMethod({
+    summary: 'Give the state of every space: operations, frontier, and the digest two devices compare.',
+    access: 'read',
+    params: NoParams,
+    result: z.object({
+      spaces: z.array(
+        z.object({
+          space: z.string(),
+          kind: z.enum(['private', 'circle']),
+          operations: z.int(),
+          frontierDigest: z.string(),
+          stateDigest: z.string(),
+          holds: z.int(),
+          peers: z.array(
+            z.object({
+              deviceDid: z.string(),
+              connected: z.boolean(),
+              behind: z.int(),
+              lastSeenAt: Millis.nullable(),
+            }),
+          ),
+        }),
+      ),
+    }),
+    errors: [],
+    examples: [{ title: 'Status', params: {} }],
+    timeoutMs: 600_000,
+  }),
+  'sync.operations': defineMethod({
+    summary: "List this user's operations, oldest first: the database's flight recorder.",
+    access: 'read',
+    params: z.strictObject({
+      ...Page,
+      /** Only operations stamped after this hlcTimestamp. */
+      since: z.string().max(40).optional(),
+      tableName: z.string().max(100).optional(),
+    }),
+    result: listOf(
+      z.object({
+        id: z.string(),
+        hlcTimestamp: z.string().nullable(),
+        operation: z.string(),
+        tableName: z.string().nullable(),
+        recordId: z.string().nullable(),
+        /** Column name to value; null when the operation is hollow: its content was erased. */
+        payload: z.record(z.string(), z.json()).nullable(),
+        authorDid: z.string(),
+        deviceDid: z.string(),
+      }),
+    ),
+    errors: [],
+    examples: [{ title: 'The first ones', params: { limit: 5 } }],
+  }),
+  'sync.verify': defineMethod({
+    summary: 'Check every chain, signature and content hash, and that rows equal the fold of their operations.',
+    access: 'read',
+    params: NoParams,
+    result: z.object({
+      ok: z.boolean(),
+      operations: z.int(),
+      rows: z.int(),
+      problems: z.array(z.object({ kind: z.string(), where: z.string(), message: z.string() })),
+    }),
+    errors: [],
+    examples: [{ title: 'Verify', params: {} }],
+    timeoutMs: 3_600_000,
+  }),
+  'sync.rebuild': defineMethod({
+    summary: 'Drop and remake every derived row: units, links, topics and indexes.',
+    access: 'admin',
+    params: NoParams,
+    result: z.object({ conversations: z.int(), units: z.int(), topics: z.int(), derivedDigest: z.string() }),
+    errors: [],
+    examples: [{ title: 'Rebuild', params: {} }],
+    timeoutMs: 3_600_000,
+  }),
+}
