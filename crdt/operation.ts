@@ -1,0 +1,86 @@
+import { createHmac } from 'node:crypto'
+import type { Value } from '../schema/entities/index.ts'
+import { type Cbor, decodeCanonical, encodeCanonical } from './cbor.ts'
+import { sha256 } from './hash.ts'
+import { type Hlc, hlcFromBytes, hlcToBytes } from './hlc.ts'
+
+/** The seeds' INSERT, UPDATE and DELETE, and what a log needs besides. Numbers are on the wire. */
+export const OPERATION_KINDS = { INSERT: 1, UPDATE: 2, DELETE: 3, UNDELETE: 4, ERASE: 5 } as const
+export type OperationKind = keyof typeof OPERATION_KINDS
+
+const KIND_BY_NUMBER = new Map<number, OperationKind>(
+  Object.entries(OPERATION_KINDS).map(([kind, number]) => [number, kind as OperationKind]),
+)
+
+/** One row change. */
+export interface Operation {
+  readonly hlc: Hlc
+  readonly kind: OperationKind
+  readonly table: number
+  /** The row's id; of an ERASE its 32-byte marker, so that the log does not name what was erased. */
+  readonly key: string | Uint8Array
+  readonly schemaVersion: number
+  /** Column number → value; empty for DELETE, UNDELETE and ERASE. */
+  readonly columns: ReadonlyMap<number, Value>
+}
+
+/** Canonical CBOR: [stamp, kind, table, key, schema version, {column: value}]. */
+export function encodeOperation(operation: Operation): Uint8Array {
+  return encodeCanonical([
+    hlcToBytes(operation.hlc),
+    OPERATION_KINDS[operation.kind],
+    operation.table,
+    operation.key,
+    operation.schemaVersion,
+    operation.columns as ReadonlyMap<Cbor, Cbor>,
+  ])
+}
+
+/** Throws on anything that is not the canonical encoding of an operation. */
+export function decodeOperation(bytes: Uint8Array): Operation {
+  const parts = decodeCanonical(bytes)
+  if (!Array.isArray(parts) || parts.length !== 6) throw new Error('an operation has six parts')
+  const [stamp, kindNumber, table, key, schemaVersion, columns] = parts as Cbor[]
+  const kind = typeof kindNumber === 'number' ? KIND_BY_NUMBER.get(kindNumber) : undefined
+  if (!(stamp instanceof Uint8Array) || !kind) throw new Error('an operation begins with its stamp and kind')
+  if (!isCount(table) || !isCount(schemaVersion)) throw new Error('table and schema version are numbers')
+  if (kind === 'ERASE' ? !(key instanceof Uint8Array && key.length === 32) : typeof key !== 'string')
+    throw new Error('the key does not fit the kind')
+  if (!(columns instanceof Map)) throw new Error('columns are a map')
+  for (const [column, value] of columns as Map<unknown, unknown>)
+    if (!isCount(column) || column === 0 || column > 255 || !isValue(value)) throw new Error('a bad column')
+  return {
+    hlc: hlcFromBytes(stamp),
+    kind,
+    table,
+    key: key as string | Uint8Array,
+    schemaVersion,
+    columns: columns as unknown as Map<number, Value>,
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+function isValue(value: unknown): value is Value {
+  return (
+    value === null ||
+    typeof value === 'string' ||
+    typeof value === 'bigint' ||
+    value instanceof Uint8Array ||
+    (typeof value === 'number' && Number.isFinite(value))
+  )
+}
+
+const SALT_BYTES = 16
+
+/** The salt of one operation: the first 16 bytes of HMAC-SHA-256(segment seed, CBOR of its sequence). */
+export function saltOf(seed: Uint8Array, sequence: number): Uint8Array {
+  return createHmac('sha256', seed).update(encodeCanonical(sequence)).digest().subarray(0, SALT_BYTES)
+}
+
+/** SHA-256(salt ‖ bytes): stands for the body in the chain, and confirms no guess of it without the salt. */
+export function commitmentOf(salt: Uint8Array, body: Uint8Array): Uint8Array {
+  return sha256(Buffer.concat([salt, body]))
+}
