@@ -1,6 +1,5 @@
-import { createHmac } from 'node:crypto'
 import type { Value } from '../schema/entities/index.ts'
-import { type Cbor, decodeCanonical, encodeCanonical } from './cbor.ts'
+import { type Cbor, decodeCanonical, encodeCanonical, encodeUnsigned } from './cbor.ts'
 import { sha256 } from './hash.ts'
 import { type Hlc, hlcFromBytes, hlcToBytes } from './hlc.ts'
 
@@ -75,12 +74,43 @@ function isValue(value: unknown): value is Value {
 
 const SALT_BYTES = 16
 
-/** The salt of one operation: the first 16 bytes of HMAC-SHA-256(segment seed, CBOR of its sequence). */
+/** CBOR of the array header and the first part, then the header of the 32-byte seed. */
+const SALT_PREFIX = Buffer.concat([
+  Uint8Array.of(0x83),
+  encodeCanonical('vivim/salt/1'),
+  Uint8Array.of(0x58, 32),
+])
+
+/**
+ * The salt of one operation: the first 16 bytes of SHA-256 of CBOR ['vivim/salt/1', segment seed, sequence].
+ * A keyed hash of fixed-length input; HMAC gave nothing more and cost a third of a write (measured).
+ */
 export function saltOf(seed: Uint8Array, sequence: number): Uint8Array {
-  return createHmac('sha256', seed).update(encodeCanonical(sequence)).digest().subarray(0, SALT_BYTES)
+  return sha256(Buffer.concat([SALT_PREFIX, seed, encodeUnsigned(sequence)])).subarray(0, SALT_BYTES)
 }
 
 /** SHA-256(salt ‖ bytes): stands for the body in the chain, and confirms no guess of it without the salt. */
 export function commitmentOf(salt: Uint8Array, body: Uint8Array): Uint8Array {
   return sha256(Buffer.concat([salt, body]))
+}
+
+/**
+ * Table and key of an encoded operation without decoding its columns, from the first bytes alone; undefined for an
+ * ERASE, whose key is a marker. Reads what `encodeOperation` wrote: 0x86, a 16-byte stamp, kind, table, text key.
+ */
+export function rowOfOperation(body: Uint8Array): { table: number; key: string } | undefined {
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
+  let at = 19 // array header, byte-string header, stamp, kind
+  const readHead = (): { major: number; value: number } => {
+    const first = view.getUint8(at++)
+    const info = first & 31
+    if (info < 24) return { major: first >> 5, value: info }
+    if (info === 24) return { major: first >> 5, value: view.getUint8(at++) }
+    at += info === 25 ? 2 : 4
+    return { major: first >> 5, value: info === 25 ? view.getUint16(at - 2) : view.getUint32(at - 4) }
+  }
+  const table = readHead()
+  const key = readHead()
+  if (table.major !== 0 || key.major !== 3) return undefined
+  return { table: table.value, key: Buffer.from(body.subarray(at, at + key.value)).toString('utf8') }
 }

@@ -20,7 +20,8 @@ export function compareStamps(a: Stamp, b: Stamp, deviceOf: DeviceOfLog): number
   if (byTime !== 0) return byTime
   if (a.log !== b.log) {
     const [deviceA, deviceB] = [deviceOf(a.log), deviceOf(b.log)]
-    const byDevice = Buffer.compare(deviceA.tag, deviceB.tag) || Buffer.compare(deviceA.device, deviceB.device)
+    const byDevice =
+      Buffer.compare(deviceA.tag, deviceB.tag) || Buffer.compare(deviceA.device, deviceB.device)
     if (byDevice !== 0) return byDevice
   }
   return Buffer.compare(a.hash, b.hash)
@@ -67,7 +68,8 @@ export function unpackStamps(bytes: Uint8Array): RowStamps {
       hash: bytes.slice(at + 12, at + 20),
     }
     const count = bytes[at + 20]!
-    for (const column of bytes.subarray(at + GROUP_HEADER, at + GROUP_HEADER + count)) stamps.set(column, stamp)
+    for (const column of bytes.subarray(at + GROUP_HEADER, at + GROUP_HEADER + count))
+      stamps.set(column, stamp)
     at += GROUP_HEADER + count
   }
   return stamps

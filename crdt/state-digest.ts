@@ -20,7 +20,13 @@ export class StateDigest {
   }
 
   /** Rows come in (table, key) order, keys compared as UTF-8 bytes. */
-  row(table: number, key: string, stamps: RowStamps, deleted: boolean, valueOf: (column: number) => Value): void {
+  row(
+    table: number,
+    key: string,
+    stamps: RowStamps,
+    deleted: boolean,
+    valueOf: (column: number) => Value,
+  ): void {
     const columns = deleted ? [TOMBSTONE] : [...stamps.keys()].sort((a, b) => a - b)
     const entries = columns.map((column): Cbor => {
       const stamp = stamps.get(column)!

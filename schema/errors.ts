@@ -48,7 +48,12 @@ export class VivimError extends Error {
   constructor(
     code: ErrorCode,
     message: string = ERROR_CODES[code].message,
-    details: { field?: string | undefined; hint?: string | undefined; retryAfterMs?: number; cause?: unknown } = {},
+    details: {
+      field?: string | undefined
+      hint?: string | undefined
+      retryAfterMs?: number
+      cause?: unknown
+    } = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.name = 'VivimError'

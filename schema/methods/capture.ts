@@ -69,7 +69,11 @@ export const captureMethods = {
             title: 'Green tea',
             createdAt: '2026-01-02T03:04:05Z',
             messages: [
-              { id: 'm1', role: 'user', parts: [{ type: 'text', content: 'How hot should water for green tea be?' }] },
+              {
+                id: 'm1',
+                role: 'user',
+                parts: [{ type: 'text', content: 'How hot should water for green tea be?' }],
+              },
               {
                 id: 'm2',
                 role: 'assistant',
@@ -88,7 +92,12 @@ export const captureMethods = {
     params: NoParams,
     result: z.object({
       items: z.array(
-        z.object({ provider: z.string(), title: z.string(), containers: z.array(z.string()), validated: z.boolean() }),
+        z.object({
+          provider: z.string(),
+          title: z.string(),
+          containers: z.array(z.string()),
+          validated: z.boolean(),
+        }),
       ),
     }),
     errors: [],

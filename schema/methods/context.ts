@@ -80,7 +80,10 @@ export const contextMethods = {
     errors: [],
     examples: [
       { title: 'Words', params: { query: 'green tea' } },
-      { title: 'Messages only, with reasons', params: { query: 'green tea', kinds: ['message'], explain: true } },
+      {
+        title: 'Messages only, with reasons',
+        params: { query: 'green tea', kinds: ['message'], explain: true },
+      },
     ],
     positional: ['query'],
   }),

@@ -56,7 +56,8 @@ export const syncMethods = {
     examples: [{ title: 'The first ones', params: { limit: 5 } }],
   }),
   'sync.verify': defineMethod({
-    summary: 'Check every chain, signature and content hash, and that rows equal the fold of their operations.',
+    summary:
+      'Check every chain, signature and content hash, and that rows equal the fold of their operations.',
     access: 'read',
     params: NoParams,
     result: z.object({

@@ -36,7 +36,10 @@ export const usersMethods = {
     errors: ['Conflict', 'InvalidParams', 'StorageFull'],
     examples: [
       { title: 'Unattended', params: { displayName: 'Ann' } },
-      { title: 'With a passphrase', params: { displayName: 'Ben', passphrase: 'correct horse battery staple' } },
+      {
+        title: 'With a passphrase',
+        params: { displayName: 'Ben', passphrase: 'correct horse battery staple' },
+      },
     ],
   }),
   'users.list': defineMethod({

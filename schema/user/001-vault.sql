@@ -242,10 +242,10 @@ CREATE TABLE raw_records (
 
 CREATE TABLE blobs (
   hash            TEXT NOT NULL,       -- hex SHA-256 of the plain bytes
+  conversation_id TEXT NOT NULL,       -- whose erase takes it along
   chunk           INTEGER NOT NULL,
-  conversation_id TEXT,                -- whose erase takes it along
   sealed          BLOB NOT NULL,
-  PRIMARY KEY (hash, chunk)
+  PRIMARY KEY (hash, conversation_id, chunk)
 ) STRICT;
 
 CREATE TABLE import_jobs (

@@ -1,0 +1,123 @@
+import { createHmac } from 'node:crypto'
+import { encodeCanonical } from '../../crdt/cbor.ts'
+import { commitmentOf, rowOfOperation, saltOf } from '../../crdt/operation.ts'
+import type { ReplicatedEntity } from '../../schema/entities/index.ts'
+import type { Sql } from './sql.ts'
+
+/** A replicated row, by table and key. */
+export interface RowName {
+  readonly entity: ReplicatedEntity
+  readonly key: string
+}
+
+/** Markers of erased rows: they say "not this one" to anybody who has the key, and name nothing to anybody else. */
+export class ErasedMarkers {
+  readonly #sql: Sql
+  readonly #secret: Uint8Array
+  readonly #space: number
+  #known: Set<string>
+
+  constructor(sql: Sql, space: number, spaceSecret: Uint8Array) {
+    this.#sql = sql
+    this.#space = space
+    this.#secret = spaceSecret
+    this.#known = this.#load()
+  }
+
+  /** HMAC-SHA-256(space secret, CBOR [table, key]). */
+  markerOf({ entity, key }: RowName): Uint8Array {
+    return createHmac('sha256', this.#secret)
+      .update(encodeCanonical([entity.number, key]))
+      .digest()
+  }
+
+  has(row: RowName): boolean {
+    return this.#known.size > 0 && this.#known.has(nameOf(row.entity.number, this.markerOf(row)))
+  }
+
+  add(row: RowName): Uint8Array {
+    const marker = this.markerOf(row)
+    this.#sql.run('INSERT OR IGNORE INTO erased (space, table_no, marker) VALUES (?, ?, ?)', [
+      this.#space,
+      row.entity.number,
+      marker,
+    ])
+    this.#known.add(nameOf(row.entity.number, marker))
+    return marker
+  }
+
+  /** After a rollback. */
+  reload(): void {
+    this.#known = this.#load()
+  }
+
+  #load(): Set<string> {
+    return new Set(
+      this.#sql
+        .all<{ table_no: number; marker: Uint8Array }>(
+          'SELECT table_no, marker FROM erased WHERE space = ?',
+          [this.#space],
+        )
+        .map(({ table_no, marker }) => nameOf(table_no, marker)),
+    )
+  }
+}
+
+function nameOf(table: number, marker: Uint8Array): string {
+  return `${table}:${Buffer.from(marker).toString('base64')}`
+}
+
+const BATCH = 5_000
+/** Enough of a body to hold its stamp, kind, table and key. */
+const BODY_HEAD_BYTES = 600
+
+/**
+ * Makes every stored operation on these rows hollow: the body goes, its commitment stays, so the chain and every
+ * signature still verify. A segment's seed would let anybody confirm a guess of the missing body, so it is dropped
+ * and the salts of the operations that stay are kept singly.
+ */
+export function hollowOperations(sql: Sql, rows: readonly RowName[]): void {
+  const wanted = new Set(rows.map(({ entity, key }) => `${entity.number}:${key}`))
+  let after = 0
+  for (;;) {
+    const batch = sql.all<{ id: number; log: number; seq: number; head: Uint8Array }>(
+      `SELECT id, log, seq, substr(body, 1, ${BODY_HEAD_BYTES}) AS head FROM sync_operations
+       WHERE id > ? AND body IS NOT NULL ORDER BY id LIMIT ${BATCH}`,
+      [after],
+    )
+    for (const { id, log, seq, head } of batch) {
+      const row = rowOfOperation(head)
+      if (row && wanted.has(`${row.table}:${row.key}`)) hollow(sql, id, log, seq)
+    }
+    const last = batch.at(-1)
+    if (!last) return
+    after = last.id
+  }
+}
+
+function hollow(sql: Sql, id: number, log: number, seq: number): void {
+  dropSeed(sql, log, seq)
+  const { body, salt } = sql.get<{ body: Uint8Array; salt: Uint8Array }>(
+    'SELECT body, salt FROM sync_operations WHERE id = ?',
+    [id],
+  )!
+  sql.run('UPDATE sync_operations SET body = NULL, salt = NULL, commitment = ? WHERE id = ?', [
+    commitmentOf(salt, body),
+    id,
+  ])
+}
+
+function dropSeed(sql: Sql, log: number, seq: number): void {
+  const segment = sql.get<{ id: number; first: number; count: number; seed: Uint8Array | null }>(
+    'SELECT id, first, count, seed FROM segments WHERE log = ? AND first <= ? ORDER BY first DESC LIMIT 1',
+    [log, seq],
+  )
+  if (!segment?.seed) return
+  for (let sequence = segment.first; sequence < segment.first + segment.count; sequence++)
+    sql.run('UPDATE sync_operations SET salt = ? WHERE log = ? AND seq = ?', [
+      saltOf(segment.seed, sequence),
+      log,
+      sequence,
+    ])
+  sql.run('UPDATE segments SET seed = NULL, closed = 1 WHERE id = ?', [segment.id])
+}

@@ -1,0 +1,307 @@
+import { type KeyObject, sign as signEd25519 } from 'node:crypto'
+import { deviceTag } from '../../crdt/device.ts'
+import { hashOf } from '../../crdt/hash.ts'
+import { type ClockState, hlcFromText, hlcToText, tick } from '../../crdt/hlc.ts'
+import { GENESIS_HASH } from '../../crdt/log.ts'
+import { TOMBSTONE } from '../../crdt/merge.ts'
+import type { Operation } from '../../crdt/operation.ts'
+import { ENTITY_BY_NAME, type ReplicatedEntity, type Value } from '../../schema/entities/index.ts'
+import { VivimError } from '../../schema/errors.ts'
+import { Blobs } from './blobs.ts'
+import { Database } from './database.ts'
+import { ErasedMarkers, hollowOperations, type RowName } from './erasure.ts'
+import { Logs } from './logs.ts'
+import { latestSchemaVersion, migrate } from './migrations.ts'
+import { OperationLog } from './operation-log.ts'
+import { RowStore } from './row-store.ts'
+import { Sealing } from './sealing.ts'
+import type { Sql, SqlValue } from './sql.ts'
+import type { FactChange, Vault, VaultTransaction } from './vault.ts'
+
+export interface VaultOptions {
+  /** The database file; its folder exists. */
+  readonly path: string
+  readonly did: string
+  /** The device's private Ed25519 key. */
+  readonly deviceKey: KeyObject
+  /** 32 bytes: seals raw records, blobs and level-5 spans. */
+  readonly vaultKey: Uint8Array
+  /** 32 bytes: makes the markers of erased rows. */
+  readonly spaceSecret: Uint8Array
+  readonly now: () => number
+  readonly random: (bytes: number) => Uint8Array
+}
+
+/** What an open vault offers its own folder besides the interface the engine's parts use. */
+export interface OpenVault extends Vault {
+  readonly database: Database
+  readonly logs: Logs
+  readonly rows: RowStore
+  /** The log this device writes. */
+  readonly ownLog: number
+  /** True while deleted bytes may still stand in the file. */
+  readonly purgePending: boolean
+  /** Erases rows for good, inside a transaction; call `purge` after it. */
+  erase(tx: VaultTransaction, rows: readonly RowName[]): void
+  /** Rewrites the file so that no byte of what was erased is left. */
+  purge(): void
+  close(): void
+}
+
+/** The space of one person's own devices: SHA-256 of CBOR ['vivim/space/private/1', DID]. */
+export function privateSpaceId(did: string): Uint8Array {
+  return hashOf(['vivim/space/private/1', did])
+}
+
+/** Opens a person's vault, makes it when it is new, and finishes what a crash left undone. */
+export function openVault(options: VaultOptions): OpenVault {
+  const database = new Database(options.path)
+  try {
+    migrate(database, options.path)
+    return new FileVault(database, options)
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+interface OperationParts {
+  readonly kind: Operation['kind']
+  readonly entity: ReplicatedEntity
+  readonly key: string | Uint8Array
+  readonly columns: ReadonlyMap<number, Value>
+}
+
+class FileVault implements OpenVault {
+  readonly did: string
+  readonly database: Database
+  readonly logs: Logs
+  readonly rows: RowStore
+  readonly space: number
+  readonly ownLog: number
+  readonly now: () => number
+  readonly #sealing: Sealing
+  readonly #blobs: Blobs
+  readonly #erased: ErasedMarkers
+  readonly #log: OperationLog
+  readonly #tag: Uint8Array
+  #clock: ClockState
+
+  constructor(database: Database, options: VaultOptions) {
+    this.did = options.did
+    this.database = database
+    this.now = options.now
+    this.#sealing = new Sealing(options.vaultKey)
+    this.#blobs = new Blobs(database, this.#sealing)
+    this.logs = new Logs(database)
+    const device = publicKeyOf(options.deviceKey)
+    this.#tag = deviceTag(device)
+    const { space, log, incarnation } = this.#prepare(options, device)
+    this.space = space
+    this.ownLog = log
+    this.rows = new RowStore(database, this.logs.deviceOf)
+    this.#erased = new ErasedMarkers(database, space, options.spaceSecret)
+    this.#clock = this.#storedClock()
+    this.#log = new OperationLog({
+      sql: database,
+      ref: log,
+      id: { space: privateSpaceId(options.did), device, incarnation },
+      sign: (message) => signEd25519(null, message, options.deviceKey),
+      random: options.random,
+    })
+  }
+
+  all<T extends object>(sql: string, params?: readonly SqlValue[]): T[] {
+    return this.database.all<T>(sql, params)
+  }
+
+  get<T extends object>(sql: string, params?: readonly SqlValue[]): T | undefined {
+    return this.database.get<T>(sql, params)
+  }
+
+  run(sql: string, params?: readonly SqlValue[]): number {
+    return this.database.run(sql, params)
+  }
+
+  transact<T>(work: (tx: VaultTransaction) => T): T {
+    if (this.database.inTransaction) throw new Error('transactions do not nest')
+    const rollBackLog = this.#log.snapshot()
+    const clock = this.#clock
+    this.database.run('BEGIN IMMEDIATE')
+    try {
+      const result = work(this.#transaction)
+      if (this.#clock !== clock) this.#storeClock()
+      this.database.run('COMMIT')
+      return result
+    } catch (error) {
+      if (this.database.inTransaction) this.database.run('ROLLBACK')
+      rollBackLog()
+      this.#clock = clock
+      this.#erased.reload()
+      throw error
+    }
+  }
+
+  seal(purpose: string, bytes: Uint8Array): Uint8Array {
+    return this.#sealing.seal(purpose, bytes)
+  }
+
+  unseal(purpose: string, sealed: Uint8Array): Uint8Array {
+    return this.#sealing.unseal(purpose, sealed)
+  }
+
+  secretTag(text: string): string {
+    return this.#sealing.tag(text)
+  }
+
+  getBlob(hash: string): Uint8Array | undefined {
+    return this.#blobs.get(hash)
+  }
+
+  erase(tx: VaultTransaction, rows: readonly RowName[]): void {
+    this.#log.closeSegment()
+    hollowOperations(tx, rows)
+    for (const row of rows) {
+      tx.run(`DELETE FROM ${row.entity.table} WHERE space = ? AND id = ?`, [this.space, row.key])
+      const marker = this.#erased.add(row)
+      this.#log.append(
+        this.#operation({ kind: 'ERASE', entity: row.entity, key: marker, columns: new Map() }),
+      )
+    }
+    tx.run('INSERT INTO pending_purges (requested_at) VALUES (?)', [this.now()])
+  }
+
+  get purgePending(): boolean {
+    return this.database.get('SELECT 1 FROM pending_purges LIMIT 1') !== undefined
+  }
+
+  purge(): void {
+    this.database.compact()
+    this.database.run('DELETE FROM pending_purges')
+    this.database.checkpoint()
+  }
+
+  close(): void {
+    this.database.close()
+  }
+
+  readonly #transaction: VaultTransaction = this.#makeTransaction()
+
+  #makeTransaction(): VaultTransaction {
+    return {
+      all: (sql, params) => this.database.all(sql, params),
+      get: (sql, params) => this.database.get(sql, params),
+      run: (sql, params) => this.database.run(sql, params),
+      write: (changes) => this.#write(changes),
+      isErased: (name, key) => this.#erased.has({ entity: entityOf(name), key }),
+      putBlob: (bytes, conversationId) => this.#blobs.put(bytes, conversationId),
+    }
+  }
+
+  #write(changes: readonly FactChange[]): void {
+    for (const { kind, entity: name, key, values } of changes) {
+      const entity = entityOf(name)
+      if (this.#erased.has({ entity, key }))
+        throw new VivimError('Conflict', 'That was erased for good.', {
+          hint: 'Capture it again with `again: true`.',
+        })
+      const operation = this.#operation({ kind, entity, key, columns: columnsOf(entity, values) })
+      const hash = this.#log.append(operation)
+      const { ms, counter } = operation.hlc
+      this.rows.merge(this.space, entity, operation, {
+        ms,
+        counter,
+        log: this.ownLog,
+        hash: hash.slice(0, 8),
+      })
+    }
+  }
+
+  #operation(parts: OperationParts): Operation {
+    this.#clock = tick(this.#clock, this.now())
+    return {
+      hlc: { ...this.#clock, device: this.#tag },
+      kind: parts.kind,
+      table: parts.entity.number,
+      key: parts.key,
+      schemaVersion: SCHEMA_VERSION,
+      columns: parts.columns,
+    }
+  }
+
+  #storeClock(): void {
+    this.#log.commit()
+    this.database.run("UPDATE meta SET value = ? WHERE name = 'clock'", [
+      hlcToText({ ...this.#clock, device: this.#tag }),
+    ])
+  }
+
+  #storedClock(): ClockState {
+    const text = metaText(this.database, 'clock') ?? ''
+    const stored = hlcFromText(text)
+    if (!stored) throw new VivimError('Corrupt', 'The stored clock is damaged.')
+    return { ms: stored.ms, counter: stored.counter }
+  }
+
+  /** First opening: meta rows, the private space and this device's log. Later: checks whose file this is. */
+  #prepare(
+    options: VaultOptions,
+    device: Uint8Array,
+  ): { space: number; log: number; incarnation: Uint8Array } {
+    const { database } = this
+    const owner = metaText(database, 'did')
+    if (owner !== undefined && owner !== options.did)
+      throw new VivimError('Corrupt', 'This database belongs to somebody else.')
+    const spaceId = privateSpaceId(options.did)
+    if (owner === undefined) {
+      database.run('BEGIN IMMEDIATE')
+      database.run("INSERT INTO meta (name, value) VALUES ('did', ?), ('clock', ?)", [
+        options.did,
+        hlcToText({ ms: 0, counter: 0, device: this.#tag }),
+      ])
+      database.run("INSERT INTO spaces (id, kind) VALUES (?, 'private')", [spaceId])
+      database.run('COMMIT')
+    }
+    const space = database.get<{ ref: number }>('SELECT ref FROM spaces WHERE id = ?', [spaceId])!.ref
+    const find = () =>
+      database.get<{ ref: number; incarnation: Uint8Array }>(
+        'SELECT ref, incarnation FROM logs WHERE space = ? AND device = ? ORDER BY ref DESC LIMIT 1',
+        [space, device],
+      )
+    if (!find())
+      database.run(
+        'INSERT INTO logs (space, device, incarnation, head_seq, head_hash) VALUES (?, ?, ?, 0, ?)',
+        [space, device, options.random(8), GENESIS_HASH],
+      )
+    const { ref, incarnation } = find()!
+    return { space, log: ref, incarnation }
+  }
+}
+
+const SCHEMA_VERSION = latestSchemaVersion()
+
+function entityOf(name: string): ReplicatedEntity {
+  const entity = ENTITY_BY_NAME.get(name)
+  if (!entity) throw new Error(`no replicated entity ${name}`)
+  return entity
+}
+
+function columnsOf(entity: ReplicatedEntity, values: FactChange['values'] = {}): Map<number, Value> {
+  const columns = new Map<number, Value>()
+  for (const [name, value] of Object.entries(values)) {
+    const column = entity.columns[name]
+    if (!column || column.number === TOMBSTONE) throw new Error(`${entity.name} has no column ${name}`)
+    columns.set(column.number, value)
+  }
+  return columns
+}
+
+function metaText(sql: Sql, name: string): string | undefined {
+  return sql.get<{ value: string }>('SELECT value FROM meta WHERE name = ?', [name])?.value
+}
+
+/** The raw 32-byte public key of an Ed25519 private key. */
+function publicKeyOf(key: KeyObject): Uint8Array {
+  const { x } = key.export({ format: 'jwk' })
+  return new Uint8Array(Buffer.from(x ?? '', 'base64url'))
+}
