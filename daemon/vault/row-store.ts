@@ -38,8 +38,10 @@ class TablePlan {
 
 function cached(statements: Map<string, string>, columns: readonly number[], make: () => string): string {
   const key = columns.join()
-  let sql = statements.get(key)
-  if (sql === undefined) statements.set(key, (sql = make()))
+  const present = statements.get(key)
+  if (present !== undefined) return present
+  const sql = make()
+  statements.set(key, sql)
   return sql
 }
 
@@ -76,8 +78,10 @@ export class RowStore {
   }
 
   #plan(entity: ReplicatedEntity): TablePlan {
-    let plan = this.#plans.get(entity)
-    if (!plan) this.#plans.set(entity, (plan = new TablePlan(entity)))
+    const present = this.#plans.get(entity)
+    if (present) return present
+    const plan = new TablePlan(entity)
+    this.#plans.set(entity, plan)
     return plan
   }
 }
