@@ -25,12 +25,12 @@ export class StateDigest {
     key: string,
     stamps: RowStamps,
     deleted: boolean,
-    valueOf: (column: number) => Value,
+    valueAt: (column: number) => Value,
   ): void {
     const columns = deleted ? [TOMBSTONE] : [...stamps.keys()].sort((a, b) => a - b)
     const entries = columns.map((column): Cbor => {
       const stamp = stamps.get(column)!
-      const value = column === TOMBSTONE ? (deleted ? 1 : 0) : valueOf(column)
+      const value = column === TOMBSTONE ? (deleted ? 1 : 0) : valueAt(column)
       return [column, ...this.#stamp(stamp), sha256(encodeCanonical(value))]
     })
     this.#hash.update(encodeCanonical([table, key, entries]))

@@ -1,0 +1,136 @@
+import { hlcFromText, hlcToBytes, hlcToText } from '../../crdt/hlc.ts'
+import { decodeOperation } from '../../crdt/operation.ts'
+import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
+import { VivimError } from '../../schema/errors.ts'
+import type { Params, Result } from '../../schema/methods/index.ts'
+import type { OpenVault } from './open-vault.ts'
+import { privateSpaceId } from './open-vault.ts'
+import { createPace, type Pace } from './pace.ts'
+import { decodeCursor, pageOf } from './paging.ts'
+import { stateDigest } from './state-digest.ts'
+import { type Problem, verifySpace } from './verify.ts'
+
+/** The owner's view of replication: state, flight recorder, and the check of it all. */
+export class SyncView {
+  readonly #vault: OpenVault
+  readonly #deviceDid: string
+  readonly #contentProblems: (pace: Pace) => Promise<Problem[]>
+
+  /** @param contentProblems checks content hashes of conversations, messages, units and blobs */
+  constructor(vault: OpenVault, deviceDid: string, contentProblems: (pace: Pace) => Promise<Problem[]>) {
+    this.#vault = vault
+    this.#deviceDid = deviceDid
+    this.#contentProblems = contentProblems
+  }
+
+  status(): Result<'sync.status'> {
+    const { space, logs, did } = this.#vault
+    const count = this.#vault.get<{ n: number }>(
+      'SELECT count(*) AS n FROM sync_operations o JOIN logs l ON l.ref = o.log WHERE l.space = ?',
+      [space],
+    )
+    return {
+      spaces: [
+        {
+          space: Buffer.from(privateSpaceId(did)).toString('hex'),
+          kind: 'private',
+          operations: count?.n ?? 0,
+          frontierDigest: logs.frontierDigest(space),
+          stateDigest: stateDigest(this.#vault, logs, space),
+          holds: 0,
+          peers: [],
+        },
+      ],
+    }
+  }
+
+  operations({ limit, cursor, since, tableName }: Params<'sync.operations'>): Result<'sync.operations'> {
+    const table = tableName === undefined ? undefined : tableNumber(tableName)
+    const after = cursor === undefined ? 0 : Number(decodeCursor(cursor, 1)[0])
+    const sinceBytes = since === undefined ? undefined : stampBytes(since)
+    const rows = this.#vault.all<{
+      id: number
+      log: number
+      seq: number
+      hash: Uint8Array
+      body: Uint8Array | null
+    }>(
+      `SELECT id, log, seq, hash, body FROM sync_operations WHERE id > ?
+       ${sinceBytes ? 'AND substr(body, 3, 16) > ?' : ''}
+       ${table === undefined ? '' : 'AND hex(substr(body, 20, 1)) = ?'}
+       ORDER BY id LIMIT ?`,
+      [
+        after,
+        ...(sinceBytes ? [sinceBytes] : []),
+        ...(table === undefined ? [] : [table.toString(16).toUpperCase().padStart(2, '0')]),
+        limit + 1,
+      ],
+    )
+    return pageOf(
+      rows,
+      limit,
+      (row) => this.#show(row),
+      (row) => [row.id],
+    )
+  }
+
+  async verify(): Promise<Result<'sync.verify'>> {
+    const { logs, space, did } = this.#vault
+    const pace = createPace()
+    const found = await verifySpace(this.#vault, logs, space, privateSpaceId(did), pace)
+    const problems = [...found.problems, ...(await this.#contentProblems(pace))]
+    return { ok: problems.length === 0, operations: found.operations, rows: found.rows, problems }
+  }
+
+  #show(row: {
+    log: number
+    seq: number
+    body: Uint8Array | null
+  }): Result<'sync.operations'>['items'][number] {
+    const base = { id: `${row.log}:${row.seq}`, authorDid: this.#vault.did, deviceDid: this.#deviceDid }
+    if (!row.body)
+      return {
+        ...base,
+        hlcTimestamp: null,
+        operation: 'HOLLOW',
+        tableName: null,
+        recordId: null,
+        payload: null,
+      }
+    const operation = decodeOperation(row.body)
+    const entity = ENTITY_BY_NUMBER.get(operation.table)
+    const names = new Map(Object.entries(entity?.columns ?? {}).map(([name, { number }]) => [number, name]))
+    return {
+      ...base,
+      hlcTimestamp: hlcToText(operation.hlc),
+      operation: operation.kind,
+      tableName: entity?.name ?? null,
+      recordId:
+        typeof operation.key === 'string' ? operation.key : Buffer.from(operation.key).toString('hex'),
+      payload: Object.fromEntries(
+        [...operation.columns].map(([column, value]) => [names.get(column) ?? String(column), plain(value)]),
+      ),
+    }
+  }
+}
+
+function plain(value: Value): string | number | null {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  return typeof value === 'bigint' ? value.toString() : value
+}
+
+function stampBytes(text: string): Uint8Array {
+  const stamp = hlcFromText(text)
+  if (!stamp) throw new VivimError('InvalidParams', 'since is an hlcTimestamp.', { field: 'since' })
+  return hlcToBytes(stamp)
+}
+
+function tableNumber(name: string): number {
+  const entity = REPLICATED_ENTITIES.find((entity) => entity.name === name || entity.table === name)
+  if (!entity)
+    throw new VivimError('InvalidParams', 'There is no such replicated table.', {
+      field: 'tableName',
+      hint: `One of ${REPLICATED_ENTITIES.map(({ name }) => name).join(', ')}.`,
+    })
+  return entity.number
+}

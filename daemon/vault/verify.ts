@@ -1,0 +1,230 @@
+import { createPublicKey, type KeyObject, verify as verifyEd25519 } from 'node:crypto'
+import { GENESIS_HASH, LogChain } from '../../crdt/log.ts'
+import { mergeOperation, TOMBSTONE } from '../../crdt/merge.ts'
+import { commitmentOf, decodeOperation, saltOf } from '../../crdt/operation.ts'
+import { segmentMessage } from '../../crdt/segment.ts'
+import { compareStamps, type RowStamps, unpackStamps } from '../../crdt/stamps.ts'
+import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
+import type { LogRow, Logs } from './logs.ts'
+import type { Pace } from './pace.ts'
+import { valueByNumber } from './row-store.ts'
+import type { Sql } from './sql.ts'
+import { factRows } from './state-digest.ts'
+
+export interface Problem {
+  readonly kind: 'chain' | 'signature' | 'operation' | 'row' | 'blob' | 'content'
+  /** A log position, a row's table and key, or a hash: never content. */
+  readonly where: string
+  readonly message: string
+}
+
+interface OperationRow {
+  readonly id: number
+  readonly seq: number
+  readonly hash: Uint8Array
+  readonly body: Uint8Array | null
+  readonly commitment: Uint8Array | null
+  readonly salt: Uint8Array | null
+}
+
+interface SegmentRow {
+  readonly first: number
+  readonly count: number
+  readonly previous_hash: Uint8Array
+  readonly membership_head: Uint8Array
+  readonly head_hash: Uint8Array
+  readonly seed: Uint8Array | null
+  readonly signature: Uint8Array
+}
+
+interface FoldedRow {
+  readonly stamps: RowStamps
+  readonly values: Map<number, Value>
+}
+
+/** Rows as their operations say, made without the tables: table number → key → row. */
+type Fold = Map<number, Map<string, FoldedRow>>
+
+/**
+ * Checks a space from its log up: every chain link and signature, every body against its commitment, and that each
+ * row is the fold of its operations. Yields to other work between pieces.
+ */
+export async function verifySpace(
+  sql: Sql,
+  logs: Logs,
+  space: number,
+  spaceId: Uint8Array,
+  pace: Pace,
+): Promise<{ operations: number; rows: number; problems: Problem[] }> {
+  const problems: Problem[] = []
+  const fold: Fold = new Map()
+  let operations = 0
+  for (const log of logs.list(space)) {
+    operations += await verifyLog(sql, logs, log, spaceId, fold, problems, pace)
+  }
+  const rows = await compareRows(sql, logs, space, fold, problems, pace)
+  return { operations, rows, problems }
+}
+
+async function verifyLog(
+  sql: Sql,
+  logs: Logs,
+  log: LogRow,
+  spaceId: Uint8Array,
+  fold: Fold,
+  problems: Problem[],
+  pace: Pace,
+): Promise<number> {
+  const where = (sequence: number) => `log ${log.ref} operation ${sequence}`
+  const key = publicKey(log.device)
+  const chain = new LogChain({ space: spaceId, device: log.device, incarnation: log.incarnation })
+  let previous = GENESIS_HASH
+  let sequence = 0
+  const segments = sql.all<SegmentRow>('SELECT * FROM segments WHERE log = ? ORDER BY first', [log.ref])
+  for (const segment of segments) {
+    await pace()
+    if (segment.first !== sequence + 1 || !equal(segment.previous_hash, previous))
+      problems.push({
+        kind: 'chain',
+        where: where(segment.first),
+        message: 'The segment does not follow the one before.',
+      })
+    const message = segmentMessage({
+      space: spaceId,
+      device: log.device,
+      incarnation: log.incarnation,
+      first: segment.first,
+      count: segment.count,
+      previousHash: segment.previous_hash,
+      membershipHead: segment.membership_head,
+      headHash: segment.head_hash,
+    })
+    if (!verifyEd25519(null, message, key, segment.signature))
+      problems.push({
+        kind: 'signature',
+        where: where(segment.first),
+        message: 'The signature does not fit the segment.',
+      })
+    const rows = sql.all<OperationRow>(
+      'SELECT * FROM sync_operations WHERE log = ? AND seq >= ? AND seq < ? ORDER BY seq',
+      [log.ref, segment.first, segment.first + segment.count],
+    )
+    for (const row of rows) {
+      sequence++
+      const commitment = commitmentIn(row, segment.seed)
+      const hash = commitment && chain.hash(sequence, previous, commitment)
+      if (row.seq !== sequence || !hash || !equal(hash, row.hash))
+        problems.push({
+          kind: 'chain',
+          where: where(row.seq),
+          message: 'The operation does not fit its chain.',
+        })
+      previous = row.hash
+      if (row.body) addToFold(fold, logs, log.ref, row, problems, where(row.seq))
+    }
+    if (!equal(previous, segment.head_hash))
+      problems.push({
+        kind: 'chain',
+        where: where(sequence),
+        message: 'The segment ends in another operation.',
+      })
+  }
+  if (sequence !== log.head_seq || !equal(previous, log.head_hash))
+    problems.push({
+      kind: 'chain',
+      where: where(log.head_seq),
+      message: 'The head is not the last operation.',
+    })
+  return sequence
+}
+
+function commitmentIn(row: OperationRow, seed: Uint8Array | null): Uint8Array | undefined {
+  if (!row.body) return row.commitment ?? undefined
+  const salt = row.salt ?? (seed && saltOf(seed, row.seq))
+  return salt ? commitmentOf(salt, row.body) : undefined
+}
+
+function addToFold(
+  fold: Fold,
+  logs: Logs,
+  log: number,
+  row: OperationRow,
+  problems: Problem[],
+  where: string,
+): void {
+  try {
+    const operation = decodeOperation(row.body!)
+    if (typeof operation.key !== 'string') return
+    const table = fold.get(operation.table) ?? new Map<string, FoldedRow>()
+    fold.set(operation.table, table)
+    const folded = table.get(operation.key) ?? { stamps: new Map(), values: new Map() }
+    table.set(operation.key, folded)
+    const { ms, counter } = operation.hlc
+    const stamp = { ms, counter, log, hash: row.hash.slice(0, 8) }
+    for (const [column, value] of mergeOperation(folded.stamps, operation, stamp, logs.deviceOf))
+      folded.values.set(column, value)
+  } catch {
+    problems.push({ kind: 'operation', where, message: 'The operation cannot be read.' })
+  }
+}
+
+async function compareRows(
+  sql: Sql,
+  logs: Logs,
+  space: number,
+  fold: Fold,
+  problems: Problem[],
+  pace: Pace,
+): Promise<number> {
+  let count = 0
+  for (const entity of REPLICATED_ENTITIES) {
+    const expected = fold.get(entity.number) ?? new Map<string, FoldedRow>()
+    for (const row of factRows(sql, space, entity)) {
+      count++
+      await pace()
+      const folded = expected.get(row.id)
+      expected.delete(row.id)
+      const valueAt = valueByNumber(entity, row)
+      const stamps = unpackStamps(row.clock)
+      const same =
+        folded !== undefined &&
+        stamps.size === folded.stamps.size &&
+        [...folded.stamps].every(([column, stamp]) => {
+          const present = stamps.get(column)
+          if (!present || compareStamps(stamp, present, logs.deviceOf) !== 0) return false
+          const value = column === TOMBSTONE ? row.deleted : valueAt(column)
+          return sameValue(value, folded.values.get(column) ?? null)
+        })
+      if (!same)
+        problems.push({
+          kind: 'row',
+          where: `${entity.name} ${row.id}`,
+          message: 'The row is not the fold of its operations.',
+        })
+    }
+    for (const key of expected.keys())
+      problems.push({ kind: 'row', where: `${entity.name} ${key}`, message: 'The row is missing.' })
+  }
+  for (const table of fold.keys())
+    if (!ENTITY_BY_NUMBER.has(table))
+      problems.push({
+        kind: 'operation',
+        where: `table ${table}`,
+        message: 'Operations of an unknown table.',
+      })
+  return count
+}
+
+function sameValue(a: Value, b: Value): boolean {
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return equal(a, b)
+  return a === b
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
+}
+
+function publicKey(raw: Uint8Array): KeyObject {
+  const x = Buffer.from(raw).toString('base64url')
+  return createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x } })
+}
