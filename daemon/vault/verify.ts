@@ -189,6 +189,7 @@ async function compareRows(
       const same =
         folded !== undefined &&
         stamps.size === folded.stamps.size &&
+        row.deleted === (folded.values.get(TOMBSTONE) ?? 0) &&
         [...folded.stamps].every(([column, stamp]) => {
           const present = stamps.get(column)
           if (!present || compareStamps(stamp, present, logs.deviceOf) !== 0) return false
