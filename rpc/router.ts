@@ -11,6 +11,7 @@ import { authorise } from './access.ts'
 import { CallsInFlight } from './calls-in-flight.ts'
 import { encodeResponse } from './encode-response.ts'
 import { errorResponse, isRequest, parseEnvelope, type RequestObject } from './envelope.ts'
+import { CANCEL, PROGRESS } from './notifications.ts'
 import { parseParameters } from './parameters.ts'
 import type {
   Count,
@@ -21,9 +22,6 @@ import type {
   RpcProgress,
   UserCallHandler,
 } from './types.ts'
-
-export const CANCEL = '$/cancel'
-export const PROGRESS = 'progress'
 
 /** What runs a method once access and parameters are checked. */
 export type Serve = (name: string, params: unknown, call: RpcCall) => unknown

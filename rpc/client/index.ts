@@ -1,53 +1,30 @@
-import type { MethodName, ParamsInput, Result } from '../../schema/methods/index.ts'
-import type { RpcProgress } from '../types.ts'
+import { defaultSocket } from './default-socket.ts'
+import { openClient } from './node-client.ts'
+import { dialSocket } from './socket-transport.ts'
+import type { Client, ConnectOptions } from './types.ts'
 
+export { VivimError } from '../../schema/errors.ts'
 export type { MethodName, ParamsInput, Result } from '../../schema/methods/index.ts'
+export type { RpcProgress } from '../types.ts'
+export type { CallOptions, Client, ClientSession, ConnectOptions, NotificationListener } from './types.ts'
 
-export interface CallOptions {
-  /** Gives the call up and tells the node to stop working on it. */
-  readonly signal?: AbortSignal
-  /** Milliseconds until the call is given up; default: the method's own. */
-  readonly timeoutMs?: number
-  readonly onProgress?: (progress: RpcProgress) => void
+const CONNECT_TIMEOUT_MS = 5_000
+
+/**
+ * Connects to the node of this account; `Unavailable` with a hint when none answers.
+ *
+ * ```ts
+ * const client = await connect()
+ * const { items } = await client.call('users.list')
+ * await client.login({ did: items[0]!.did })
+ * const found = await client.call('search.query', { query: 'green tea' })
+ * await client.close()
+ * ```
+ */
+export function connect({
+  socket = defaultSocket(process.env),
+  connectTimeoutMs = CONNECT_TIMEOUT_MS,
+  ...options
+}: ConnectOptions = {}): Promise<Client> {
+  return openClient(dialSocket(socket, connectTimeoutMs), options)
 }
-
-export interface ClientSession {
-  readonly token: string
-  readonly did: string
-  /** Milliseconds since 1970. */
-  readonly expiresAt: number
-  readonly scopes: readonly string[]
-  readonly refreshToken?: string
-}
-
-export interface ConnectOptions {
-  /** Path of the node's socket; default: VIVIM_SOCKET, else the one of the home folder. */
-  readonly socket?: string
-  /** Milliseconds to wait for the connection itself; default 5,000. */
-  readonly connectTimeoutMs?: number
-  /** Milliseconds until a call is given up, for all calls; default: each method's own. */
-  readonly timeoutMs?: number
-  /** A session token to resume. */
-  readonly token?: string
-  /** The clock that decides when a session is refreshed; default Date.now. */
-  readonly now?: () => number
-}
-
-type Arguments<M extends MethodName> =
-  Record<string, never> extends ParamsInput<M>
-    ? [params?: ParamsInput<M>, options?: CallOptions]
-    : [params: ParamsInput<M>, options?: CallOptions]
-
-/** A connection to a node. Every failure is a VivimError. */
-export interface Client {
-  call<M extends MethodName>(method: M, ...args: Arguments<M>): Promise<Result<M>>
-  /** Signs in as a user of this node; the session is then refreshed before it expires. */
-  login(params: ParamsInput<'auth.login'>): Promise<ClientSession>
-  readonly session: ClientSession | undefined
-  /** Calls `listener` for every notification; returns a function that ends it. */
-  onNotification(listener: (method: string, params: unknown) => void): () => void
-  close(): Promise<void>
-}
-
-/** Connects to a node; `Unavailable` with a hint when none answers. */
-export declare function connect(options?: ConnectOptions): Promise<Client>
