@@ -1,0 +1,181 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Client, connect } from '../../rpc/client/index.ts'
+import { VIVIMD } from './repository.ts'
+
+export interface TestNodeOptions {
+  /** Added to the node's environment; undefined takes a variable out. */
+  env?: Record<string, string | undefined>
+  /** Milliseconds a start, stop or exit may take before it counts as a failure. */
+  deadlineMs?: number
+}
+
+export interface CommandResult {
+  status: number
+  stdout: string
+  stderr: string
+}
+
+/**
+ * A real `vivimd` process over a home of its own, for end-to-end tests.
+ * Use it with `await using`, or call `dispose`: whatever happened, no process and no file is left.
+ */
+export class TestNode implements AsyncDisposable {
+  /** The folder everything lives in, 0700. */
+  readonly folder: string
+  readonly home: string
+  readonly env: NodeJS.ProcessEnv
+  readonly #deadlineMs: number
+  readonly #clients = new Set<Client>()
+  #process: ChildProcess | undefined
+  #output = ''
+
+  private constructor({ env = {}, deadlineMs = 30_000 }: TestNodeOptions) {
+    this.folder = mkdtempSync(join(tmpdir(), 'vivimd-test-'))
+    this.home = join(this.folder, 'home')
+    this.#deadlineMs = deadlineMs
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('VIVIM'))
+    this.env = { ...Object.fromEntries(inherited), VIVIM_HOME: this.home, NO_COLOR: '1', ...env }
+  }
+
+  /** A home without a node: `run` commands in it, or `boot` it. */
+  static create(options: TestNodeOptions = {}): TestNode {
+    return new TestNode(options)
+  }
+
+  /** A running node without users. */
+  static async start(options: TestNodeOptions = {}): Promise<TestNode> {
+    const node = new TestNode(options)
+    try {
+      const { status, stderr } = node.run('init', '--no-user', '--non-interactive')
+      if (status !== 0) throw new Error(`init failed: ${stderr}`)
+      await node.boot()
+      return node
+    } catch (error) {
+      await node.dispose()
+      throw error
+    }
+  }
+
+  /** What the running process wrote so far: for messages of failing tests. */
+  get output(): string {
+    return this.#output
+  }
+
+  get pid(): number {
+    const pid = this.#process?.pid
+    if (pid === undefined) throw new Error('the node is not running')
+    return pid
+  }
+
+  get running(): boolean {
+    return this.#process !== undefined
+  }
+
+  /** Starts the process in the foreground and waits for its `ready`. */
+  async boot(): Promise<void> {
+    if (this.#process) throw new Error('the node is running already')
+    this.#output = ''
+    const child = spawn(process.execPath, [VIVIMD, 'start', '--foreground'], {
+      env: this.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#process = child
+    child.once('exit', () => {
+      if (this.#process === child) this.#process = undefined
+    })
+    await this.#within('ready', (resolve, reject) => {
+      const read = (chunk: Buffer) => {
+        this.#output += chunk.toString()
+        if (/^ready\b/m.test(this.#output)) resolve()
+      }
+      child.stdout.on('data', read)
+      child.stderr.on('data', read)
+      child.once('error', reject)
+      child.once('exit', (code, signal) => reject(new Error(`left with ${code ?? signal}: ${this.#output}`)))
+    })
+  }
+
+  /** kill -9, and waits until the process is gone. */
+  async kill9(): Promise<void> {
+    await this.#signal('SIGKILL')
+  }
+
+  /** An orderly stop, as a service manager does it. */
+  async stop(): Promise<void> {
+    await this.#signal('SIGTERM')
+  }
+
+  async restart(): Promise<void> {
+    await this.stop()
+    await this.boot()
+  }
+
+  /** A connection to the node, closed with it. */
+  async client(): Promise<Client> {
+    const { stdout, stderr } = this.run('paths', '--json')
+    if (stdout === '') throw new Error(`paths failed: ${stderr}`)
+    const { socket } = JSON.parse(stdout) as { socket: string }
+    const client = await connect({ socket })
+    this.#clients.add(client)
+    return client
+  }
+
+  /** A new user without a passphrase, signed in on a connection of its own. */
+  async user(displayName = 'Ann'): Promise<{ did: string; client: Client }> {
+    const client = await this.client()
+    const { did } = await client.call('users.create', { displayName })
+    await client.login({ did })
+    return { did, client }
+  }
+
+  /** Runs the command line in this home and waits for it. */
+  run(...args: string[]): CommandResult {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [VIVIMD, ...args], {
+      env: this.env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: this.#deadlineMs,
+    })
+    return { status: status ?? -1, stdout, stderr }
+  }
+
+  async dispose(): Promise<void> {
+    for (const client of this.#clients) await client.close().catch(() => {})
+    this.#clients.clear()
+    if (this.#process) await this.#signal('SIGKILL')
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+
+  async #signal(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const child = this.#process
+    if (!child) return
+    const gone = this.#within(signal, (resolve) => child.once('exit', () => resolve()))
+    child.kill(signal)
+    await gone
+  }
+
+  async #within(
+    what: string,
+    wait: (resolve: () => void, reject: (error: Error) => void) => void,
+  ): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    try {
+      await new Promise<void>((resolve, reject) => {
+        timer = setTimeout(
+          () => reject(new Error(`no ${what} within ${this.#deadlineMs} ms: ${this.#output}`)),
+          this.#deadlineMs,
+        )
+        wait(resolve, reject)
+      })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
