@@ -1,0 +1,217 @@
+import { join } from 'node:path'
+import type { Client } from '../../rpc/client/index.ts'
+import { byteSearch } from '../support/byte-search.ts'
+import { killDuringWrites } from './crash.ts'
+import { NodeUnderDemo } from './node-under-demo.ts'
+import { FAKE_API_KEY, packChatgpt, packClaude, TEST_CARD } from './samples/pack.ts'
+import { duration, oneLine, Stage } from './stage.ts'
+
+const stage = new Stage()
+const node = new NodeUnderDemo()
+
+function expect(condition: boolean, otherwise: string): asserts condition {
+  if (!condition) throw new Error(otherwise)
+}
+
+async function startNode(): Promise<{ did: string; pid: number }> {
+  stage.step('A node in an empty home, and a user')
+  stage.typed('vivimd init --name Mira')
+  const init = await node.json<{ did: string; recoveryPhrase: string }>(
+    'init',
+    '--name',
+    'Mira',
+    '--non-interactive',
+  )
+  const words = init.recoveryPhrase.split(' ')
+  stage.said(
+    `user ${init.did}\nrecovery phrase: ${words.slice(0, 3).join(' ')} … (${words.length} words, shown once)`,
+  )
+  stage.typed('vivimd start')
+  const { pid, readyMs } = await node.start()
+  stage.said(`process ${pid}, ready in ${duration(readyMs)}`)
+  return { did: init.did, pid }
+}
+
+async function importExports(client: Client): Promise<void> {
+  stage.step('Two exports, as the providers send them by mail')
+  const chatgpt = join(node.folder, 'chatgpt-export.zip')
+  const claude = join(node.folder, 'claude-export.zip')
+  await packChatgpt(chatgpt)
+  await packClaude(claude)
+  stage.typed('vivimd import chatgpt-export.zip   (through the socket here, to show the progress it sends)')
+  const seen = new Set<string>()
+  const { value, time } = await stage.timed(() =>
+    client.call(
+      'capture.import',
+      { path: chatgpt, wait: 'indexed' },
+      {
+        onProgress: ({ done, total, stage: phase }) => {
+          const line = `${phase}: ${done}${total === undefined ? '' : ` of ${total}`}`
+          if (seen.has(line) || (done % 5 !== 0 && done !== total)) return
+          seen.add(line)
+          stage.said(line)
+        },
+      },
+    ),
+  )
+  const report = value.report
+  expect(
+    report?.state === 'done' && report.conversations.created === 15,
+    'the ChatGPT export was not imported whole',
+  )
+  stage.checked(
+    `${report.conversations.created} conversations, ${report.messages} messages, ${report.units} units in ${time}`,
+  )
+  stage.typed('vivimd import claude-export.zip')
+  stage.said(await node.run('import', claude, '--wait', 'indexed'))
+  stage.typed('vivimd import chatgpt-export.zip   (once more)')
+  const again = await client.call('capture.import', { path: chatgpt, wait: 'indexed' })
+  expect(again.report?.conversations.unchanged === 15, 'importing twice changed something')
+  stage.checked('imported twice: 15 unchanged, nothing doubled')
+}
+
+async function showKnowledge(client: Client): Promise<void> {
+  stage.step('What the node made of them')
+  const stats = await client.call('conversations.stats')
+  expect(stats.conversations === 24 && stats.pending === 0, 'not every conversation is there and indexed')
+  stage.said(
+    `${stats.conversations} conversations, ${stats.messages} messages, ${stats.units} units, ${stats.topics} topics`,
+  )
+  stage.typed('vivimd call topics.list limit:=8')
+  const { items: topics } = await client.call('topics.list', { limit: 8 })
+  stage.said(
+    topics
+      .map(
+        ({ label, unitCount, conversationCount }) =>
+          `${label.padEnd(28)} ${unitCount} units in ${conversationCount} conversations`,
+      )
+      .join('\n'),
+  )
+  expect(
+    topics.filter(({ conversationCount }) => conversationCount > 1).length >= 6,
+    'fewer than six topics span conversations',
+  )
+
+  const { items: code } = await client.call('acus.list', { type: 'code_snippet', limit: 200 })
+  const snippet =
+    code.find(({ content }) => content.includes('\n\n') && content.includes('ROLLBACK')) ?? code[0]
+  expect(snippet?.content.includes('\n\n') === true, 'code lost its blank lines')
+  stage.typed('vivimd call acus.list type=code_snippet')
+  stage.said(snippet.content, 8)
+  stage.checked('code keeps its blank lines and is one unit')
+
+  const fact = 'a healthy starter needs feeding every 12 hours'
+  const { items: units } = await client.call('search.query', { query: fact, kinds: ['unit'] })
+  const unit = units.find(({ text }) => text.includes(fact))
+  expect(unit !== undefined, 'the fact about the starter was not found')
+  const { occurrences } = await client.call('acus.get', { id: unit.id })
+  const places = new Set(occurrences.map(({ conversationId }) => conversationId)).size
+  expect(places === 2, `the shared fact occurs in ${places} conversations, not 2`)
+  stage.checked(`one fact told by both assistants is one unit with ${occurrences.length} occurrences`)
+}
+
+function showSealing(): void {
+  stage.step('Secrets that were pasted into chats')
+  for (const [what, secret] of [
+    ['the API key', FAKE_API_KEY],
+    ['the card number', TEST_CARD],
+  ] as const) {
+    const found = byteSearch(node.home, secret)
+    expect(found.length === 0, `${what} is readable in ${found[0]?.file}`)
+    stage.checked(
+      `${what} (${secret.slice(0, 7)}…) stands in no file of the node: sealed in the conversation, a marker in its text`,
+    )
+  }
+}
+
+async function ask(client: Client): Promise<void> {
+  stage.step('Search, in both languages')
+  for (const query of ['migration duplicate column user_version', 'Konjunktiv Vergangenheit hätte wäre']) {
+    stage.typed(`vivimd search "${query}" --limit 3`)
+    stage.said(await node.run('search', query, '--limit', '3'), 9)
+  }
+
+  stage.step('A question, answered with cited context')
+  const question = 'How big is the solar battery we bought, and what did it cost?'
+  stage.typed(`vivimd context "${question}" --max-tokens 600`)
+  const bundle = await client.call('context.compile', { message: question, maxTokens: 600 })
+  stage.said(bundle.text, 24)
+  expect(bundle.tokens <= 600, `the bundle has ${bundle.tokens} tokens, more than 600`)
+  expect(/10\.2 kWh/.test(bundle.text) && /7,480/.test(bundle.text), 'the answer is not in the context')
+  for (const { citation, conversationId, date } of bundle.items
+    .filter((item) => item.conversationId)
+    .slice(0, 4)) {
+    const { title } = await client.call('conversations.get', { id: conversationId!, branch: 0 })
+    const day = date === null ? '' : ` (${new Date(date).toISOString().slice(0, 10)})`
+    stage.said(`${citation} ${oneLine(title)}${day}`)
+  }
+  stage.checked(`${bundle.tokens} of 600 tokens, ${bundle.items.length} cited items`)
+}
+
+async function crash(client: Client, did: string, pid: number): Promise<void> {
+  stage.step('kill -9 in the middle of writing')
+  const before = await client.call('conversations.stats')
+  const { acknowledged, cutOff } = await killDuringWrites(client, pid)
+  await node.closeClients()
+  stage.typed(`kill -9 ${pid}`)
+  stage.said(`${acknowledged.length} writes acknowledged, ${cutOff} cut off`)
+  expect(cutOff > 0, 'nothing was under way when the process was killed')
+  stage.typed('vivimd start')
+  const { readyMs } = await node.start()
+  const after = await node.connect(did)
+  for (const id of acknowledged) await after.call('conversations.get', { id })
+  const stats = await after.call('conversations.stats')
+  expect(
+    stats.conversations >= before.conversations + acknowledged.length,
+    'acknowledged conversations are missing',
+  )
+  const verified = await after.call('sync.verify')
+  expect(verified.ok, `verification found ${verified.problems.length} problems`)
+  stage.checked(
+    `ready again in ${duration(readyMs)}; all ${acknowledged.length} acknowledged writes are there`,
+  )
+  stage.checked(`${verified.operations} signed operations verified, ${verified.rows} rows equal their fold`)
+}
+
+async function stop(): Promise<void> {
+  stage.step('Stop')
+  await node.closeClients()
+  stage.typed('vivimd stop')
+  stage.said(await node.run('stop'))
+  const left = node.leftovers()
+  expect(left.length === 0, `left behind: ${left.join(', ')}`)
+  stage.checked('no process, no socket left; the home is removed now')
+}
+
+async function play(): Promise<void> {
+  stage.title('vivimd: a personal knowledge node, on this machine only')
+  const { did, pid } = await startNode()
+  const client = await node.connect(did)
+  await importExports(client)
+  await showKnowledge(client)
+  showSealing()
+  await ask(client)
+  await crash(client, did, pid)
+  await stop()
+}
+
+let leaving = false
+async function leave(code: number, line: string): Promise<void> {
+  if (leaving) return
+  leaving = true
+  await node.dispose()
+  if (code === 0) console.log(`\n${line}`)
+  else console.error(`\n${line}`)
+  process.exitCode = code
+  // Calls that were under way may hold the process; there is nothing left to wait for.
+  process.exit()
+}
+
+process.once('SIGINT', () => void leave(130, 'Interrupted; everything is cleaned up.'))
+process.once('SIGTERM', () => void leave(143, 'Ended; everything is cleaned up.'))
+
+play().then(
+  () => leave(0, `Done in ${duration(stage.elapsedMs)}: all steps passed and nothing is left behind.`),
+  (error: unknown) =>
+    leave(1, `The demo failed: ${error instanceof Error ? oneLine(error.message, 300) : String(error)}`),
+)
