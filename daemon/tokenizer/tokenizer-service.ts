@@ -22,6 +22,7 @@ export class TokenizerService {
     const thread = this.#thread
     if (!thread) return
     this.#thread = undefined
+    thread.ref()
     const exit = once(thread, 'exit')
     thread.postMessage(null)
     await exit
