@@ -1,0 +1,20 @@
+import { introspectionHandlers } from '../../rpc/introspection.ts'
+import type { Handlers } from '../../rpc/types.ts'
+import type { NodeContext } from '../node-context.ts'
+import { authHandlers } from './auth.ts'
+import { configHandlers } from './config.ts'
+import { nodeHandlers } from './node.ts'
+import { usersHandlers } from './users.ts'
+
+/** Every method the node itself answers. */
+export function nodeMethodHandlers(node: NodeContext): Handlers {
+  return {
+    ...introspectionHandlers(node.version),
+    ...nodeHandlers(node),
+    ...usersHandlers(node),
+    ...authHandlers(node),
+    ...configHandlers(node),
+  }
+}
+
+export { userCallHandler } from './user-call.ts'

@@ -1,0 +1,280 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { VivimError } from '../../schema/errors.ts'
+import { LIMITS } from '../../schema/limits.ts'
+import { createFile, replaceFile, shredFile, syncFolder, TEMPORARY } from './atomic-file.ts'
+import { AttemptLimiter } from './attempt-limiter.ts'
+import { issueDeviceCertificate, readDeviceCertificate } from './device-certificate.ts'
+import { encodeDid } from './did.ts'
+import { privateKeyOfSeed, publicKeyBytes } from './ed25519.ts'
+import {
+  openWithPassphrase,
+  type Random,
+  seal,
+  sealWithPassphrase,
+  spendDerivation,
+  unseal,
+} from './key-wrapping.ts'
+import { DELETING, encodeRecord, type KeystoreRecord, newRecord, readRecord } from './keystore-file.ts'
+import { userHash } from './user-hash.ts'
+import {
+  type DeviceSecrets,
+  decodeSecrets,
+  encodeSecrets,
+  keysOf,
+  makeSecrets,
+  type UserKeys,
+} from './user-keys.ts'
+
+/** What anyone who runs the node may know of a user. */
+export interface UserRecord {
+  readonly did: string
+  readonly displayName: string | null
+  readonly deviceDid: string
+  /** Opens without a passphrase. */
+  readonly unattended: boolean
+  /** Milliseconds UTC. */
+  readonly createdAt: number
+}
+
+export interface NewUser {
+  readonly rootSeed: Uint8Array
+  readonly displayName: string | null
+  readonly passphrase?: string | undefined
+  readonly unattended: boolean
+}
+
+export interface KeystoreOptions {
+  /** Made when absent, mode 0700. */
+  readonly folder: string
+  readonly now: () => number
+  readonly random: Random
+}
+
+/**
+ * The users' keys: one file per user, named by the hash of the DID. A user exists when the file says `ready`; every
+ * step on the way there and back is one atomic replacement, so that a crash leaves no user or a whole one once
+ * `sweep` has run. One process at a time: the holder of the data-directory lock.
+ */
+export class Keystore {
+  readonly #folder: string
+  readonly #now: () => number
+  readonly #random: Random
+  readonly #attempts: AttemptLimiter
+
+  constructor({ folder, now, random }: KeystoreOptions) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    this.#folder = folder
+    this.#now = now
+    this.#random = random
+    this.#attempts = new AttemptLimiter(LIMITS.passphraseTriesPerMinute, now)
+  }
+
+  /**
+   * Makes the keys of a new device of this root and stores them as `creating`; `finish` makes it a user. The root seed
+   * stays only where there is a passphrase to put it under.
+   * @throws VivimError `Conflict` when this node has that user
+   */
+  async create({ rootSeed, displayName, passphrase, unattended }: NewUser): Promise<UserKeys> {
+    const rootKey = privateKeyOfSeed(rootSeed)
+    const did = encodeDid(publicKeyBytes(rootKey))
+    if (readRecord(this.#recordPath(did))) throw taken()
+    const secrets = makeSecrets(this.#random)
+    const keys = keysOf(did, secrets)
+    const createdAt = this.#now()
+    const masterKey = this.#random(32)
+    const keyFile = unattended ? this.#random(32) : undefined
+    const record = newRecord({
+      did,
+      displayName,
+      deviceDid: keys.deviceDid,
+      createdAt,
+      certificate: base64(
+        issueDeviceCertificate(rootKey, {
+          did,
+          deviceDid: keys.deviceDid,
+          capabilities: passphrase === undefined ? ['sign', 'decrypt'] : ['sign', 'decrypt', 'control'],
+          sequence: 1,
+          issuedAt: createdAt,
+        }),
+      ),
+      masterKey: keyFile
+        ? { kdf: 'file', sealed: base64(seal(keyFile, ['master key', did, 'file'], masterKey, this.#random)) }
+        : await sealWithPassphrase(passphrase!, ['master key', did], masterKey, this.#random),
+      secrets: base64(
+        seal(masterKey, ['secrets', did, keys.deviceDid], encodeSecrets(secrets), this.#random),
+      ),
+      root:
+        passphrase === undefined
+          ? null
+          : await sealWithPassphrase(passphrase, ['root seed', did], rootSeed, this.#random),
+    })
+    if (!createFile(this.#recordPath(did), encodeRecord(record))) throw taken()
+    if (keyFile) replaceFile(this.#keyPath(did), keyFile)
+    return keys
+  }
+
+  /** Turns `creating` into `ready`: from here on it is a user. */
+  finish(did: string): void {
+    const record = readRecord(this.#recordPath(did))
+    if (record?.state !== 'creating') throw new VivimError('Conflict')
+    replaceFile(this.#recordPath(did), encodeRecord({ ...record, state: 'ready' }))
+  }
+
+  get(did: string): UserRecord | undefined {
+    const record = this.#ready(did)
+    return record && toUserRecord(record)
+  }
+
+  /** Users by age. A file that fails its check is left out; `sweep` reports it. */
+  list(): UserRecord[] {
+    return this.#names('.json')
+      .map((name) => this.#tryRead(name))
+      .flatMap((record) => (record?.state === 'ready' ? [toUserRecord(record)] : []))
+      .sort((a, b) => a.createdAt - b.createdAt || (a.did < b.did ? -1 : 1))
+  }
+
+  /**
+   * The user's keys. Without a passphrase this succeeds for unattended users only.
+   * @throws VivimError `Unauthorized`, the same for a wrong or absent passphrase and an unknown user, and taking as
+   * long; `RateLimited`; `Corrupt`
+   */
+  async unlock(did: string, passphrase?: string): Promise<UserKeys> {
+    const record = this.#ready(did)
+    const keys =
+      passphrase === undefined || (record && record.root === null)
+        ? record && this.#openUnattended(record)
+        : await this.#attempts.attempt(userHash(did), () => this.#tryPassphrase(record, passphrase))
+    if (!keys) throw new VivimError('Unauthorized', 'No such user, or not their passphrase.')
+    return keys
+  }
+
+  /** Shreds the user's keys and name in one step; `remove` ends it once the database is gone. */
+  beginDelete(did: string): void {
+    if (!readRecord(this.#recordPath(did))) throw new VivimError('NotFound')
+    replaceFile(this.#recordPath(did), encodeRecord(DELETING))
+    shredFile(this.#keyPath(did), this.#random)
+  }
+
+  /** The last trace of a deleted user. */
+  remove(did: string): void {
+    this.#removeFiles(userHash(did))
+  }
+
+  /**
+   * At start: finishes deletions and removes half-made users. `removeDatabase` gets the name both kinds of files have.
+   * Answers the names of keystores that cannot be read; they are left alone.
+   */
+  async sweep(removeDatabase: (hash: string) => void | Promise<void>): Promise<{ unreadable: string[] }> {
+    for (const name of this.#names(TEMPORARY)) shredFile(join(this.#folder, name), this.#random)
+    const unreadable: string[] = []
+    for (const name of this.#names('.json')) {
+      const hash = name.slice(0, -'.json'.length)
+      const record = this.#tryRead(name)
+      if (!record) unreadable.push(name)
+      if (!record || record.state === 'ready') continue
+      await removeDatabase(hash)
+      this.#removeFiles(hash)
+    }
+    const owners = new Set(this.#names('.json').map((name) => name.replace(/\.json$/, '.key')))
+    for (const name of this.#names('.key'))
+      if (!owners.has(name)) shredFile(join(this.#folder, name), this.#random)
+    return { unreadable }
+  }
+
+  #ready(did: string): KeystoreRecord | undefined {
+    const record = readRecord(this.#recordPath(did))
+    if (record?.state !== 'ready') return undefined
+    if (record.did !== did) throw new VivimError('Corrupt', "A keystore file is another user's.")
+    return record
+  }
+
+  async #tryPassphrase(
+    record: KeystoreRecord | undefined,
+    passphrase: string,
+  ): Promise<UserKeys | undefined> {
+    if (!record) {
+      await spendDerivation(passphrase)
+      return undefined
+    }
+    const { did, masterKey, root } = record
+    if (masterKey.kdf === 'file') {
+      const seed = await openWithPassphrase(passphrase, ['root seed', did], root!)
+      return seed && this.#openUnattended(record)
+    }
+    const key = await openWithPassphrase(passphrase, ['master key', did], masterKey)
+    return key && openSecrets(record, key)
+  }
+
+  #openUnattended(record: KeystoreRecord): UserKeys | undefined {
+    const { did, masterKey } = record
+    if (masterKey.kdf !== 'file') return undefined
+    const sealed = Buffer.from(masterKey.sealed, 'base64')
+    const key = unseal(this.#readKeyFile(did), ['master key', did, 'file'], sealed)
+    if (!key) throw new VivimError('Corrupt', 'A keystore does not open with its key file.')
+    return openSecrets(record, key)
+  }
+
+  #readKeyFile(did: string): Uint8Array {
+    try {
+      return readFileSync(this.#keyPath(did))
+    } catch (cause) {
+      throw new VivimError('Corrupt', "An unattended user's key file cannot be read.", { cause })
+    }
+  }
+
+  #removeFiles(hash: string): void {
+    shredFile(join(this.#folder, `${hash}.key`), this.#random)
+    rmSync(join(this.#folder, `${hash}.json`), { force: true })
+    syncFolder(this.#folder)
+  }
+
+  #names(suffix: string): string[] {
+    return readdirSync(this.#folder).filter((name) => name.endsWith(suffix))
+  }
+
+  #tryRead(name: string) {
+    try {
+      const record = readRecord(join(this.#folder, name))
+      return record?.state === 'ready' && `${userHash(record.did)}.json` !== name ? undefined : record
+    } catch {
+      return undefined
+    }
+  }
+
+  #recordPath(did: string): string {
+    return join(this.#folder, `${userHash(did)}.json`)
+  }
+
+  #keyPath(did: string): string {
+    return join(this.#folder, `${userHash(did)}.key`)
+  }
+}
+
+function openSecrets(record: KeystoreRecord, masterKey: Uint8Array): UserKeys {
+  const { did, deviceDid } = record
+  const bytes = unseal(masterKey, ['secrets', did, deviceDid], Buffer.from(record.secrets, 'base64'))
+  const secrets: DeviceSecrets | undefined = bytes && decodeSecrets(bytes)
+  const keys = secrets && keysOf(did, secrets)
+  const certificate = readDeviceCertificate(Buffer.from(record.certificate, 'base64'))
+  if (
+    !keys ||
+    keys.deviceDid !== deviceDid ||
+    certificate?.did !== did ||
+    certificate.deviceDid !== deviceDid
+  )
+    throw new VivimError('Corrupt', 'A keystore file failed its check.')
+  return keys
+}
+
+function toUserRecord({ did, displayName, deviceDid, masterKey, createdAt }: KeystoreRecord): UserRecord {
+  return { did, displayName, deviceDid, unattended: masterKey.kdf === 'file', createdAt }
+}
+
+function taken(): VivimError {
+  return new VivimError('Conflict', 'That user is on this node already.')
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64')
+}

@@ -1,0 +1,33 @@
+import type { Params, Result } from '../schema/methods/index.ts'
+import type { AuthGateway } from './identity/auth-gateway.ts'
+import type { UserDatabaseManager } from './users/user-database-manager.ts'
+
+export type ConfigItem = Result<'config.get'>
+
+/** Settings at run time. */
+export interface ConfigService {
+  list(): ConfigItem[]
+  /** @throws VivimError `NotFound` */
+  get(key: string): ConfigItem
+  /** Now and in the file. @throws VivimError `NotFound`, `InvalidParams`, `Forbidden` for one that is not dynamic */
+  set(key: string, value: Params<'config.set'>['value']): ConfigItem | Promise<ConfigItem>
+}
+
+/** What the handlers are made of: the running node, assembled once. */
+export interface NodeContext {
+  readonly version: string
+  /** Milliseconds UTC. */
+  readonly now: () => number
+  readonly log: { info(details: object, message: string): void }
+  readonly users: UserDatabaseManager
+  readonly gateway: AuthGateway
+  readonly config: ConfigService
+  /** Values of the counters by name. */
+  counters(): Record<string, number>
+  status(): Result<'node.status'>
+  versions(): Result<'node.version'>
+  /** True from the moment a shutdown began. */
+  readonly stopping: boolean
+  /** Begins an orderly stop. Called after the caller's answer had its turn. */
+  shutdown(reason: string): void
+}

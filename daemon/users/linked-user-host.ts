@@ -1,0 +1,161 @@
+import { VivimError } from '../../schema/errors.ts'
+import { LIMITS } from '../../schema/limits.ts'
+import { methodOf, type Params, type Result, type UserMethodName } from '../../schema/methods/index.ts'
+import type { EngineThread } from './engine-thread.ts'
+import type { UserCall } from './user-engine.ts'
+import type { UserHost, UserHostOptions } from './user-host.ts'
+import { type FromEngine, type ToEngine, transferables } from './user-messages.ts'
+import { type Answering, WaitingCalls } from './waiting-calls.ts'
+
+const CLOSE_BUDGET_MS = 10_000
+const PROBE_MS = 5_000
+
+/** The main thread's side of a link to a user's engine: the same for an engine in this thread and in a worker. */
+export class LinkedUserHost implements UserHost {
+  readonly #thread: EngineThread
+  readonly #options: UserHostOptions
+  readonly #waiting = new WaitingCalls()
+  readonly #opened = Promise.withResolvers<void>()
+  readonly #ended = Promise.withResolvers<void>()
+  #closing: Promise<void> | undefined
+  #open = true
+  #wasOpened = false
+  #pendingWork = false
+  #lastUsedAt: number
+
+  private constructor(thread: EngineThread, options: UserHostOptions) {
+    this.#thread = thread
+    this.#options = options
+    this.#lastUsedAt = options.now()
+    thread.listen(
+      (message) => this.#receive(message),
+      (reason) => this.#die(reason),
+    )
+  }
+
+  /** Resolves when the engine is open; throws what it threw. */
+  static async open(thread: EngineThread, options: UserHostOptions): Promise<LinkedUserHost> {
+    const host = new LinkedUserHost(thread, options)
+    try {
+      await host.#opened.promise
+      return host
+    } catch (error) {
+      host.#open = false
+      await thread.stop()
+      throw error
+    }
+  }
+
+  get open(): boolean {
+    return this.#open
+  }
+
+  get busy(): boolean {
+    return this.#waiting.size > 0 || this.#pendingWork
+  }
+
+  get lastUsedAt(): number {
+    return this.#lastUsedAt
+  }
+
+  async call<M extends UserMethodName>(method: M, params: Params<M>, call: UserCall): Promise<Result<M>> {
+    const { maxSecurityLevel, mayReadPaths, signal } = call
+    const deadlineMs = this.#options.deadlineOf?.(method) ?? methodOf(method).timeoutMs ?? LIMITS.userCallMs
+    const answer = await this.#ask(
+      (id) => ({ type: 'call', id, method, params, maxSecurityLevel, mayReadPaths }),
+      { signal, deadlineMs, progress: (progress) => call.progress(progress) },
+    )
+    return answer as Result<M>
+  }
+
+  async probe(): Promise<void> {
+    await this.#ask((id) => ({ type: 'probe', id }), { deadlineMs: PROBE_MS })
+  }
+
+  close(budgetMs = CLOSE_BUDGET_MS): Promise<void> {
+    this.#closing ??= this.#finish(budgetMs)
+    return this.#closing
+  }
+
+  async #finish(budgetMs: number): Promise<void> {
+    if (this.#open) {
+      this.#open = false
+      this.#waiting.failAll(
+        new VivimError('UserUnavailable', 'That user is being closed.', { retryAfterMs: 1_000 }),
+      )
+      this.#post({ type: 'close' })
+      const timeout = Promise.withResolvers<void>()
+      const timer = setTimeout(timeout.resolve, budgetMs)
+      await Promise.race([this.#ended.promise, timeout.promise])
+      clearTimeout(timer)
+    }
+    await this.#thread.stop()
+  }
+
+  async #ask(message: (id: number) => ToEngine, answering: Answering): Promise<unknown> {
+    if (!this.#open)
+      throw new VivimError('UserUnavailable', 'That user is closed now.', { retryAfterMs: 250 })
+    if (this.#waiting.size >= LIMITS.userQueue)
+      throw new VivimError('RateLimited', 'Too many calls of this user wait.', { retryAfterMs: 250 })
+    answering.signal?.throwIfAborted()
+    this.#lastUsedAt = this.#options.now()
+    const { id, answer } = this.#waiting.add(answering, (late, reason) =>
+      this.#post({ type: 'abort', id: late, reason: reason.toObject() }),
+    )
+    try {
+      this.#post(message(id))
+    } catch (error) {
+      this.#waiting.settle(id, { error })
+    }
+    try {
+      return await answer
+    } finally {
+      this.#lastUsedAt = this.#options.now()
+    }
+  }
+
+  #post(message: ToEngine): void {
+    this.#thread.post(message, transferables(message))
+  }
+
+  #receive(message: FromEngine): void {
+    if ('trace' in message) this.#options.log.error({ trace: message.trace }, "a user's engine failed")
+    switch (message.type) {
+      case 'opened':
+        this.#wasOpened = true
+        this.#opened.resolve()
+        break
+      case 'refused':
+        this.#opened.reject(VivimError.fromObject(message.error))
+        break
+      case 'answer':
+        this.#waiting.settle(message.id, { value: message.value })
+        break
+      case 'failure':
+        this.#waiting.settle(message.id, { error: VivimError.fromObject(message.error) })
+        break
+      case 'progress':
+        this.#waiting.progress(message.id, message.progress)
+        break
+      case 'pending':
+        this.#pendingWork = message.pending
+        this.#options.onPendingWork(message.pending)
+        break
+      case 'closed':
+        this.#ended.resolve()
+    }
+  }
+
+  #die(reason: string): void {
+    this.#ended.resolve()
+    if (!this.#open) return
+    this.#open = false
+    this.#options.log.error({ reason }, "a user's engine ended unexpectedly")
+    const error = new VivimError('UserUnavailable', "The user's database is being opened again.", {
+      retryAfterMs: 500,
+    })
+    this.#waiting.failAll(error)
+    this.#opened.reject(error)
+    if (this.#wasOpened) this.#options.onDeath()
+  }
+}

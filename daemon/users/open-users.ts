@@ -1,0 +1,114 @@
+import { VivimError } from '../../schema/errors.ts'
+import type { UserHost } from './user-host.ts'
+
+export interface OpenUsersOptions {
+  /** Hosts open at once. */
+  readonly limit: number
+  /** A host used this recently is not closed to make room. */
+  readonly busyMs: number
+  readonly now: () => number
+  readonly open: (did: string) => Promise<UserHost>
+}
+
+interface Entry {
+  readonly opening: Promise<UserHost>
+  host?: UserHost
+  closing?: Promise<void>
+  askedAt: number
+}
+
+/** The open hosts, at most one per user; the one unused for longest makes room for the next. */
+export class OpenUsers {
+  readonly #options: OpenUsersOptions
+  readonly #entries = new Map<string, Entry>()
+  #stopping = false
+
+  constructor(options: OpenUsersOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** Those fully open now. */
+  hosts(): [did: string, host: UserHost][] {
+    return [...this.#entries].flatMap(([did, { host, closing }]) =>
+      host && !closing ? [[did, host] as [string, UserHost]] : [],
+    )
+  }
+
+  /** The user's host, opened if need be. @throws `UserUnavailable` when nobody can make room; what `open` throws */
+  async get(did: string): Promise<UserHost> {
+    for (;;) {
+      if (this.#stopping)
+        throw new VivimError('UserUnavailable', 'The node is stopping.', { retryAfterMs: 2_000 })
+      const present = this.#entries.get(did)
+      if (!present) return this.#add(did)
+      if (!present.closing && present.host?.open !== false) {
+        present.askedAt = this.#options.now()
+        return present.opening
+      }
+      await (present.closing ?? this.close(did))
+    }
+  }
+
+  /** Resolves when the user's files are closed; also when they were not open. */
+  async close(did: string, budgetMs?: number): Promise<void> {
+    const entry = this.#entries.get(did)
+    if (!entry) return
+    entry.closing ??= this.#close(did, entry, budgetMs)
+    await entry.closing
+  }
+
+  /** Closes everything; nothing opens from here on. */
+  async closeAll(budgetMs?: number): Promise<void> {
+    this.#stopping = true
+    await Promise.all([...this.#entries.keys()].map((did) => this.close(did, budgetMs)))
+  }
+
+  #add(did: string): Promise<UserHost> {
+    const room = this.#makeRoom()
+    const opening = room.then(() => this.#options.open(did))
+    const entry: Entry = { opening, askedAt: this.#options.now() }
+    this.#entries.set(did, entry)
+    opening.then(
+      (host) => {
+        entry.host = host
+      },
+      () => {
+        if (!entry.closing) this.#entries.delete(did)
+      },
+    )
+    return opening
+  }
+
+  async #close(did: string, entry: Entry, budgetMs: number | undefined): Promise<void> {
+    try {
+      const host = await entry.opening.catch(() => undefined)
+      await host?.close(budgetMs)
+    } finally {
+      this.#entries.delete(did)
+    }
+  }
+
+  /** Decides at once who goes, so that callers at the same moment choose different ones. */
+  #makeRoom(): Promise<void> {
+    const { limit, busyMs, now } = this.#options
+    const staying = [...this.#entries].filter(([, { closing }]) => !closing)
+    if (staying.length < limit) return Promise.resolve()
+    let retryAfterMs = busyMs
+    let oldest: { did: string; usedAt: number } | undefined
+    for (const [did, { host, askedAt }] of staying) {
+      if (!host || (host.open && host.busy)) continue
+      const usedAt = Math.max(askedAt, host.lastUsedAt)
+      retryAfterMs = Math.min(retryAfterMs, usedAt + busyMs - now())
+      if (!oldest || usedAt < oldest.usedAt) oldest = { did, usedAt }
+    }
+    if (!oldest || now() - oldest.usedAt < busyMs)
+      throw new VivimError('UserUnavailable', 'Too many users are active on this node.', {
+        retryAfterMs: Math.max(100, Math.min(retryAfterMs, 1_000)),
+      })
+    return this.close(oldest.did)
+  }
+}

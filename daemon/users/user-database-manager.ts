@@ -1,0 +1,258 @@
+import { mkdirSync } from 'node:fs'
+import type { MessagePort } from 'node:worker_threads'
+import { VivimError } from '../../schema/errors.ts'
+import { LIMITS } from '../../schema/limits.ts'
+import type { Params, Result } from '../../schema/methods/index.ts'
+import type { Random } from '../identity/key-wrapping.ts'
+import type { Keystore, UserRecord } from '../identity/keystore.ts'
+import type { UserKeys } from '../identity/user-keys.ts'
+import { createUser } from './create-user.ts'
+import { OpenUsers } from './open-users.ts'
+import { PendingUsers } from './pending-users.ts'
+import { RestartBackoff } from './restart-backoff.ts'
+import type { UserEngineOptions } from './user-engine-options.ts'
+import { UserFolder } from './user-folder.ts'
+import type { OpenUserHost, UserHost, UserHostOptions } from './user-host.ts'
+
+export interface UserDatabaseManagerOptions {
+  /** Made when absent, mode 0700. */
+  readonly usersFolder: string
+  readonly keystore: Keystore
+  readonly openHost: OpenUserHost
+  readonly now: () => number
+  readonly random: Random
+  readonly log: {
+    error(details: object, message: string): void
+    warn(details: object, message: string): void
+  }
+  readonly clockOffsetMs?: number
+  /** A new way to the shared token counter, for one more worker. */
+  readonly tokenizer?: () => MessagePort
+  /** By default LIMITS.openUsers and LIMITS.userBusyMs. */
+  readonly openUsers?: number
+  readonly userBusyMs?: number
+  readonly deadlineOf?: UserHostOptions['deadlineOf']
+}
+
+export interface HealthCheck {
+  readonly name: string
+  readonly ok: boolean
+  readonly ms: number
+  readonly message?: string
+}
+
+/**
+ * Opens, closes, creates and deletes users' databases. Keys of users with a passphrase are kept from sign-in to `lock`,
+ * so that an evicted user can be opened again; those of unattended users are read when needed.
+ */
+export class UserDatabaseManager {
+  readonly #options: UserDatabaseManagerOptions
+  readonly #keystore: Keystore
+  readonly #unlocked = new Map<string, UserKeys>()
+  readonly #open: OpenUsers
+  readonly #backoff: RestartBackoff
+  readonly #pending: PendingUsers
+
+  constructor(options: UserDatabaseManagerOptions) {
+    mkdirSync(options.usersFolder, { recursive: true, mode: 0o700 })
+    this.#options = options
+    this.#keystore = options.keystore
+    this.#backoff = new RestartBackoff(options.now)
+    this.#open = new OpenUsers({
+      limit: options.openUsers ?? LIMITS.openUsers,
+      busyMs: options.userBusyMs ?? LIMITS.userBusyMs,
+      now: options.now,
+      open: (did) => this.#openUser(did),
+    })
+    this.#pending = new PendingUsers(
+      (did) => this.#open.get(did),
+      (error) => options.log.error({ code: codeOf(error) }, 'a user with unfinished work cannot be opened'),
+    )
+  }
+
+  /** At start, before anything is opened: finishes what a crash interrupted. */
+  async sweep(): Promise<void> {
+    const { unreadable } = await this.#keystore.sweep((hash) => this.#folder(hash).remove())
+    if (unreadable.length > 0)
+      this.#options.log.error(
+        { count: unreadable.length },
+        'keystore files failed their check and are left alone',
+      )
+  }
+
+  /** Opens unattended users whose last work was not finished. */
+  async resumePending(): Promise<void> {
+    for (const { did, unattended } of this.#keystore.list())
+      if (unattended && this.#folderOf(did).workPending) this.#pending.add(did)
+    await this.#pending.resume()
+  }
+
+  /** Makes or restores a user with an empty database. @throws as `createUser` */
+  createUser(params: Params<'users.create'>): Promise<Result<'users.create'>> {
+    const { keystore, usersFolder, random } = this.#options
+    const createDatabase = (keys: UserKeys) => this.createUserDatabase(keys)
+    return createUser({ keystore, usersFolder, random, createDatabase }, params)
+  }
+
+  /** Makes the empty database of new keys and checks that it answers. Leaves it closed. */
+  async createUserDatabase(keys: UserKeys): Promise<void> {
+    const host = await this.#start(keys)
+    try {
+      await host.probe()
+    } finally {
+      await host.close()
+    }
+  }
+
+  /**
+   * Proves who the caller is and makes the user available.
+   * @throws as `Keystore.unlock`
+   */
+  async unlock(did: string, passphrase?: string): Promise<{ did: string; deviceDid: string }> {
+    const keys = await this.#keystore.unlock(did, passphrase)
+    const record = this.#keystore.get(did)
+    if (!record) throw new VivimError('Unauthorized')
+    if (!record.unattended) this.#unlocked.set(did, keys)
+    return { did, deviceDid: keys.deviceDid }
+  }
+
+  /** Closes the database and forgets the keys. Answers whether the next use needs a passphrase. */
+  async lock(did: string): Promise<boolean> {
+    const record = this.#keystore.get(did)
+    if (!record) throw new VivimError('NotFound', 'There is no such user on this node.')
+    this.#unlocked.delete(did)
+    this.#pending.delete(did)
+    await this.#open.close(did)
+    return this.isLocked(record)
+  }
+
+  /** The open engine of a user. @throws `Unauthorized` when locked, `NotFound`, `UserUnavailable` with `retryAfterMs` */
+  getClient(did: string): Promise<UserHost> {
+    return this.#open.get(did)
+  }
+
+  /** Removes keys, then database, from this node. A crash on the way is finished by `sweep`. */
+  async deleteUserDatabase(did: string): Promise<void> {
+    if (!this.#keystore.get(did)) throw new VivimError('NotFound', 'There is no such user on this node.')
+    this.#keystore.beginDelete(did)
+    this.#unlocked.delete(did)
+    this.#pending.delete(did)
+    this.#backoff.forget(did)
+    await this.#open.close(did)
+    this.#folderOf(did).remove()
+    this.#keystore.remove(did)
+  }
+
+  list(): UserRecord[] {
+    return this.#keystore.list()
+  }
+
+  isLocked({ did, unattended }: UserRecord): boolean {
+    return !unattended && !this.#unlocked.has(did)
+  }
+
+  get openCount(): number {
+    return this.#open.size
+  }
+
+  /** Writes and reads back in every open database. */
+  health(): Promise<HealthCheck[]> {
+    return Promise.all(this.#open.hosts().map(([did, host]) => probe(did, host)))
+  }
+
+  async closeAll(budgetMs?: number): Promise<void> {
+    this.#pending.stop()
+    await this.#open.closeAll(budgetMs)
+    this.#unlocked.clear()
+  }
+
+  async #openUser(did: string): Promise<UserHost> {
+    const waitMs = this.#backoff.waitMs(did)
+    if (waitMs > 0)
+      throw new VivimError('UserUnavailable', "The user's database is being opened again.", {
+        retryAfterMs: waitMs,
+      })
+    const keys = this.#unlocked.get(did) ?? (await this.#readKeys(did))
+    try {
+      return await this.#start(keys)
+    } catch (error) {
+      this.#backoff.failed(did, this.#options.now())
+      throw error
+    }
+  }
+
+  #readKeys(did: string): Promise<UserKeys> {
+    const record = this.#keystore.get(did)
+    if (!record) throw new VivimError('NotFound', 'There is no such user on this node.')
+    if (!record.unattended)
+      throw new VivimError('Unauthorized', 'That user is locked.', { hint: 'Sign in with the passphrase.' })
+    return this.#keystore.unlock(did)
+  }
+
+  #start(keys: UserKeys): Promise<UserHost> {
+    const { now, log, openHost, deadlineOf, clockOffsetMs = 0, tokenizer } = this.#options
+    const { did, deviceDid, deviceKey, vaultKey, spaceSecret } = keys
+    const folder = this.#folderOf(did)
+    folder.make()
+    const openedAt = now()
+    const engine: Omit<UserEngineOptions, 'onPendingWork'> = {
+      did,
+      deviceDid,
+      deviceKey,
+      vaultKey,
+      spaceSecret,
+      databasePath: folder.databasePath,
+      clockOffsetMs,
+      ...(tokenizer ? { tokenizer: tokenizer() } : {}),
+    }
+    return openHost(engine, {
+      now,
+      log,
+      ...(deadlineOf ? { deadlineOf } : {}),
+      onPendingWork: (pending) => this.#notePending(folder, pending),
+      onDeath: () => this.#died(did, openedAt, folder),
+    })
+  }
+
+  /** At once, not later: the answer that follows may acknowledge the work. */
+  #notePending(folder: UserFolder, pending: boolean): void {
+    try {
+      folder.markWorkPending(pending)
+    } catch (error) {
+      this.#options.log.error({ code: codeOf(error) }, 'the marker of unfinished work cannot be written')
+    }
+  }
+
+  #died(did: string, openedAt: number, folder: UserFolder): void {
+    this.#backoff.failed(did, openedAt)
+    void this.#open.close(did)
+    if (!folder.workPending) return
+    this.#pending.add(did)
+    void this.#pending.resume()
+  }
+
+  #folder(hash: string): UserFolder {
+    return new UserFolder(this.#options.usersFolder, hash)
+  }
+
+  #folderOf(did: string): UserFolder {
+    return UserFolder.of(this.#options.usersFolder, did)
+  }
+}
+
+async function probe(did: string, host: UserHost): Promise<HealthCheck> {
+  const started = performance.now()
+  const name = `user ${did.slice(-8)}`
+  const ms = () => Math.round((performance.now() - started) * 10) / 10
+  try {
+    await host.probe()
+    return { name, ok: true, ms: ms() }
+  } catch (error) {
+    return { name, ok: false, ms: ms(), message: error instanceof VivimError ? error.message : 'failed' }
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof VivimError) return error.code
+  return (error as NodeJS.ErrnoException).code ?? 'unknown'
+}

@@ -1,0 +1,27 @@
+import type { KeyObject } from 'node:crypto'
+import type { MessagePort } from 'node:worker_threads'
+import type { UserEngine } from './user-engine.ts'
+
+/** What a user's engine is opened with, in whichever thread it runs. */
+export interface UserEngineOptions {
+  readonly did: string
+  readonly deviceDid: string
+  /** Absolute; its folder exists. */
+  readonly databasePath: string
+  /** The device's private Ed25519 key. */
+  readonly deviceKey: KeyObject
+  /** 32 bytes each. */
+  readonly vaultKey: Uint8Array
+  readonly spaceSecret: Uint8Array
+  /** Added to the machine's clock; 0 outside tests. */
+  readonly clockOffsetMs: number
+  /** The way to the token counter all users share. */
+  readonly tokenizer?: MessagePort
+  /**
+   * Told before work that must survive a crash is acknowledged, and again when none is left. What it does is durable
+   * when it returns in the same thread, and before later answers are seen in another.
+   */
+  onPendingWork(pending: boolean): void
+}
+
+export type OpenUserEngine = (options: UserEngineOptions) => Promise<UserEngine>

@@ -1,0 +1,59 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { createFile, syncFolder } from '../identity/atomic-file.ts'
+import { userHash } from '../identity/user-hash.ts'
+
+const PRIVATE = 0o700
+const PENDING = 'work.pending'
+
+/** Where one user's files are: `<users>/<aa>/<hash>`; `aa`, the hash's first two digits, keeps folders small. */
+export class UserFolder {
+  readonly path: string
+
+  constructor(usersFolder: string, hash: string) {
+    this.path = join(usersFolder, hash.slice(0, 2), hash)
+  }
+
+  static of(usersFolder: string, did: string): UserFolder {
+    return new UserFolder(usersFolder, userHash(did))
+  }
+
+  get databasePath(): string {
+    return join(this.path, 'vault.db')
+  }
+
+  /** Makes it, mode 0700, durably; does nothing when it is there. */
+  make(): void {
+    if (existsSync(this.path)) return
+    const parent = dirname(this.path)
+    mkdirSync(this.path, { recursive: true, mode: PRIVATE })
+    for (const folder of [this.path, parent]) chmodSync(folder, PRIVATE)
+    syncFolder(parent)
+    syncFolder(dirname(parent))
+  }
+
+  /** Removes it and everything in it, durably. The database must be closed. */
+  remove(): void {
+    const parent = dirname(this.path)
+    if (!existsSync(parent)) return
+    rmSync(this.path, { recursive: true, force: true })
+    syncFolder(parent)
+    if (readdirSync(parent).length > 0) return
+    rmdirSync(parent)
+    syncFolder(dirname(parent))
+  }
+
+  /** The database has work a crash must not forget. */
+  get workPending(): boolean {
+    return existsSync(join(this.path, PENDING))
+  }
+
+  /** Durable when it returns. */
+  markWorkPending(pending: boolean): void {
+    if (pending) createFile(join(this.path, PENDING), new Uint8Array())
+    else {
+      rmSync(join(this.path, PENDING), { force: true })
+      syncFolder(this.path)
+    }
+  }
+}
