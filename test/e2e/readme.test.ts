@@ -7,7 +7,7 @@ import { packChatgpt } from '../demo/samples/pack.ts'
 import { REPOSITORY } from '../support/repository.ts'
 
 /** The commands on the README's first screen, as a new user types them, one after the other. */
-export function firstScreenCommands(readme: string): string[] {
+function firstScreenCommands(readme: string): string[] {
   const firstScreen = readme.split(/^## /m)[0] ?? ''
   const blocks = [...firstScreen.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map((match) => match[1]!)
   return blocks
