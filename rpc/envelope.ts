@@ -39,9 +39,13 @@ export function isRequest(item: RequestObject | JSONRPCErrorResponse): item is R
 
 /** The response for an error. What is no VivimError becomes `Internal`, without its text. */
 export function errorResponse(id: RequestId, error: unknown): JSONRPCErrorResponse {
-  const known = error instanceof VivimError && Object.hasOwn(ERROR_CODES, error.code)
-  const { number, message, data } = known ? error : new VivimError('Internal')
+  const { number, message, data } = isTyped(error) ? error : new VivimError('Internal')
   return createJSONRPCErrorResponse(id, number, message, data)
+}
+
+/** True for errors that callers may see as they are. */
+export function isTyped(error: unknown): error is VivimError {
+  return error instanceof VivimError && Object.hasOwn(ERROR_CODES, error.code)
 }
 
 function single(item: RequestObject | JSONRPCErrorResponse): Envelope {

@@ -2,6 +2,7 @@ import {
   createJSONRPCSuccessResponse,
   type JSONRPCErrorResponse,
   type JSONRPCRequest,
+  type JSONRPCResponse,
   JSONRPCServer,
 } from 'json-rpc-2.0'
 import { VivimError } from '../schema/errors.ts'
@@ -9,8 +10,8 @@ import { LIMITS } from '../schema/limits.ts'
 import { isUserMethod, METHODS, type Method, type MethodName } from '../schema/methods/index.ts'
 import { authorise } from './access.ts'
 import { CallsInFlight } from './calls-in-flight.ts'
-import { encodeResponse } from './encode-response.ts'
-import { errorResponse, isRequest, parseEnvelope, type RequestObject } from './envelope.ts'
+import { encodeResponses } from './encode-responses.ts'
+import { errorResponse, isRequest, isTyped, parseEnvelope, type RequestObject } from './envelope.ts'
 import { CANCEL, PROGRESS } from './notifications.ts'
 import { parseParameters } from './parameters.ts'
 import type {
@@ -76,9 +77,10 @@ export class Router {
   async receive(text: string, connection: RpcConnection): Promise<string | undefined> {
     const { batch, items } = parseEnvelope(text, LIMITS.rpcBatch)
     const answers = await Promise.all(items.map((item) => this.#item(item, connection)))
-    const replies = answers.filter((answer) => answer !== undefined)
-    if (replies.length === 0) return undefined
-    return batch ? `[${replies.join(',')}]` : replies[0]
+    const responses = answers.filter((answer) => answer !== null)
+    if (responses.length === 0) return undefined
+    const texts = encodeResponses(responses, this.#log)
+    return batch ? `[${texts.join(',')}]` : texts[0]
   }
 
   /** Ends every running call of a connection with `reason`. */
@@ -89,17 +91,16 @@ export class Router {
   async #item(
     item: RequestObject | JSONRPCErrorResponse,
     connection: RpcConnection,
-  ): Promise<string | undefined> {
+  ): Promise<JSONRPCResponse | null> {
     if (!isRequest(item)) {
       this.#count(`rpc.refused.${item.error.data.code}`)
-      return encodeResponse(item, this.#log)
+      return item
     }
     if (item.method === CANCEL && item.id === undefined) {
       this.#cancel(item.params, connection)
-      return undefined
+      return null
     }
-    const response = await this.#server.receive(item as JSONRPCRequest, connection)
-    return response === null ? undefined : encodeResponse(response, this.#log)
+    return this.#server.receive(item as JSONRPCRequest, connection)
   }
 
   async #run(name: string, method: Method, request: RequestObject, connection: RpcConnection) {
@@ -109,8 +110,7 @@ export class Router {
       return request.id === undefined ? null : createJSONRPCSuccessResponse(request.id, result)
     } catch (error) {
       this.#count(`rpc.errors.${name}`)
-      if (!(error instanceof VivimError))
-        this.#log.error({ method: name, err: error }, 'A call failed unexpectedly.')
+      if (!isTyped(error)) this.#log.error({ method: name, err: error }, 'A call failed unexpectedly.')
       throw error
     }
   }
