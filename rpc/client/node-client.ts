@@ -1,6 +1,13 @@
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
-import { type MethodName, methodOf, type ParamsInput, type Result } from '../../schema/methods/index.ts'
+import {
+  isMethodName,
+  type Method,
+  type MethodName,
+  methodOf,
+  type ParamsInput,
+  type Result,
+} from '../../schema/methods/index.ts'
 import { Link } from './link.ts'
 import type { Dial } from './transport.ts'
 import type {
@@ -110,7 +117,7 @@ class NodeClient implements Client {
     params: ParamsInput<M>,
     { signal, timeoutMs, onProgress }: CallOptions = {},
   ): Promise<Result<M>> {
-    const own = (methodOf(method).timeoutMs ?? LIMITS.userCallMs) + WAY_MS
+    const own = (known(method)?.timeoutMs ?? LIMITS.userCallMs) + WAY_MS
     const limit = timeoutMs ?? this.#timeoutMs ?? own
     const result = await link.call(method, params, { timeoutMs: limit, signal, onProgress })
     this.#learn(link, method, params, result)
@@ -167,8 +174,13 @@ class NodeClient implements Client {
   }
 }
 
-function needsSession(method: MethodName): boolean {
-  const { access } = methodOf(method)
+/** A newer node may have methods that this client's table lacks: they are sent all the same. */
+function known(name: MethodName): Method | undefined {
+  return isMethodName(name) ? methodOf(name) : undefined
+}
+
+function needsSession(name: MethodName): boolean {
+  const access = known(name)?.access
   return access !== 'open' && access !== 'owner'
 }
 
