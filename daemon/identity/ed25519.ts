@@ -39,19 +39,24 @@ export function sign(privateKey: KeyObject, message: Uint8Array): Uint8Array {
  * anyone can make signatures that pass; a second encoding of a key would be a second name of one person.
  */
 export function isAcceptableKey(publicKey: Uint8Array): boolean {
-  if (publicKey.length !== ED25519_KEY_BYTES) return false
-  const littleEndian = Buffer.from(publicKey).reverse()
-  littleEndian[0]! &= 0x7f
-  const y = BigInt(`0x${littleEndian.toString('hex')}`)
+  return publicKey.length === ED25519_KEY_BYTES && isAcceptablePoint(publicKey)
+}
+
+function isAcceptablePoint(encoding: Uint8Array): boolean {
+  const bigEndian = Buffer.from(encoding).reverse()
+  bigEndian[0]! &= 0x7f
+  const y = BigInt(`0x${bigEndian.toString('hex')}`)
   return y < FIELD && !LOW_ORDER_Y.has(y)
 }
 
 /**
- * The one verification rule: an acceptable key (see above), then OpenSSL's cofactorless equation, which also demands
- * a canonical R and S < L. Never throws: whatever is malformed is false.
+ * The one verification rule, known as strict: key and R are acceptable points (see above), S < L, and the cofactorless
+ * equation holds. OpenSSL 3.0 lets low-order points pass and 3.5 does not: they are refused here first, so that what
+ * is a signature never depends on the runtime. Never throws: whatever is malformed is false.
  */
 export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== SIGNATURE_BYTES || !isAcceptableKey(publicKey)) return false
+  if (!isAcceptablePoint(signature.subarray(0, ED25519_KEY_BYTES))) return false
   try {
     const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, publicKey]), format: 'der', type: 'spki' })
     return nodeVerify(null, message, key, signature)
