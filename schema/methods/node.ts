@@ -29,10 +29,10 @@ export const nodeMethods = {
     examples: [{ title: 'Status', params: {} }],
   }),
   'node.version': defineMethod({
-    summary: 'Give the versions of the program, its runtime and its storage.',
+    summary: 'Give the versions of the program, its runtime and the schema of its databases.',
     access: 'open',
     params: NoParams,
-    result: z.object({ version: z.string(), node: z.string(), sqlite: z.string(), schema: z.int() }),
+    result: z.object({ version: z.string(), node: z.string(), schema: z.int() }),
     errors: [],
     examples: [{ title: 'Versions', params: {} }],
   }),

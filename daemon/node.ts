@@ -1,0 +1,184 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from '../config/config.ts'
+import { naturalSocket, ownsSocketFolder, type Paths } from '../config/paths.ts'
+import { createRouter } from '../rpc/router.ts'
+import { listenOnSocket } from '../rpc/socket-server.ts'
+import type { RpcLog } from '../rpc/types.ts'
+import { nodeMethodHandlers, userCallHandler } from './handlers/index.ts'
+import { AuthGateway } from './identity/auth-gateway.ts'
+import type { Random } from './identity/key-wrapping.ts'
+import { Keystore } from './identity/keystore.ts'
+import { Lifecycle, type LifecycleLog } from './lifecycle.ts'
+import { acquireDataLock } from './lock.ts'
+import { Metrics } from './metrics.ts'
+import type { NodeContext } from './node-context.ts'
+import { TokenizerService } from './tokenizer/tokenizer-service.ts'
+import { UserDatabaseManager } from './users/user-database-manager.ts'
+import { workerUserHosts } from './users/worker-user-host.ts'
+import { latestSchemaVersion } from './vault/migrations.ts'
+
+/** A subsystem's log; pino's loggers fit. */
+export type NodeLog = LifecycleLog & RpcLog & { child(bindings: { subsystem: string }): NodeLog }
+
+export interface NodeOptions {
+  readonly config: Config
+  readonly paths: Paths
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly log: NodeLog
+  readonly version: string
+  readonly peerId: string
+  /** Milliseconds UTC when the process started, and on the monotonic clock. */
+  readonly startedAt: number
+  readonly startedMonotonic: number
+  /** Called when somebody asks the node to stop over the socket. */
+  readonly onShutdown: (reason: string) => void
+  /** Compares results with their schemas: for tests. */
+  readonly checkResults?: boolean
+}
+
+export interface RunningNode {
+  readonly peerId: string
+  readonly multiaddrs: readonly string[]
+  readonly socket: string
+  readonly readyMs: number
+  /** Stops every part in order. */
+  stop(reason: string): Promise<{ hung: readonly string[] }>
+}
+
+const random: Random = (bytes) => new Uint8Array(randomBytes(bytes))
+
+/** Puts a node together and starts it. When it resolves, the socket answers. The only place that builds services. */
+export async function runNode(options: NodeOptions): Promise<RunningNode> {
+  const { config, paths, log, env } = options
+  const monotonic = () => performance.now()
+  const lifecycle = new Lifecycle({ log: log.child({ subsystem: 'lifecycle' }), now: monotonic })
+  try {
+    return await start(options, lifecycle, paths, config, env)
+  } catch (error) {
+    await lifecycle.stop('a failed start')
+    throw error
+  }
+}
+
+async function start(
+  options: NodeOptions,
+  lifecycle: Lifecycle,
+  paths: Paths,
+  config: Config,
+  env: NodeOptions['env'],
+): Promise<RunningNode> {
+  const { log, version, peerId, startedAt } = options
+  const clockOffsetMs = config.value('test.clockOffsetMs')
+  const now = () => Date.now() + clockOffsetMs
+  const metrics = new Metrics()
+  metrics.gauge('node.rss_bytes', () => process.memoryUsage.rss())
+
+  await lifecycle.start('lock', {
+    start: () => {
+      for (const folder of [paths.run, paths.keys]) mkdirSync(folder, { recursive: true, mode: 0o700 })
+      return acquireDataLock({ home: paths.home, run: paths.run, users: paths.users, version, startedAt })
+    },
+    stop: (lock) => lock.release(),
+  })
+
+  const tokenizer = await lifecycle.start('tokenizer', {
+    start: () => new TokenizerService(),
+    stop: (service) => service.stop(),
+  })
+
+  const users = await lifecycle.start('users', {
+    start: async () => {
+      const manager = new UserDatabaseManager({
+        usersFolder: paths.users,
+        keystore: new Keystore({ folder: paths.keys, now, random }),
+        openHost: workerUserHosts(),
+        now,
+        random,
+        log: log.child({ subsystem: 'users' }),
+        clockOffsetMs,
+        tokenizer: () => tokenizer.connect(),
+        openUsers: config.value('limits.openUsers'),
+      })
+      await manager.sweep()
+      return manager
+    },
+    stop: (manager) => manager.closeAll(8_000),
+    stopBudgetMs: 10_000,
+  })
+  metrics.gauge('users.open', () => users.openCount)
+
+  let readyMs = 0
+  const context: NodeContext = {
+    version,
+    now,
+    log: log.child({ subsystem: 'rpc' }),
+    users,
+    gateway: new AuthGateway({ now, random }),
+    config,
+    counters: () => metrics.counters(),
+    status: () => ({
+      version,
+      role: config.value('role'),
+      peerId,
+      pid: process.pid,
+      startedAt,
+      readyMs,
+      rssMb: Math.round(process.memoryUsage.rss() / 1e5) / 10,
+      multiaddrs: [],
+      peers: 0,
+      users: { total: users.list().length, open: users.openCount },
+      master: { state: 'none' },
+      home: paths.home,
+      socket: paths.socket,
+    }),
+    versions: () => ({ version, node: process.version, schema: latestSchemaVersion() }),
+    get stopping() {
+      return lifecycle.stopping
+    },
+    shutdown: options.onShutdown,
+  }
+
+  await lifecycle.start('socket', {
+    start: async () => {
+      const rpcLog = log.child({ subsystem: 'rpc' })
+      const router = createRouter({
+        handlers: nodeMethodHandlers(context),
+        userCall: userCallHandler(context),
+        log: rpcLog,
+        count: metrics.count,
+        checkResults: options.checkResults ?? false,
+      })
+      const server = await listenOnSocket({
+        path: paths.socket,
+        router,
+        holdsLock: true,
+        ownsDirectory: ownsSocketFolder(paths, env),
+        log: rpcLog,
+        now,
+        count: metrics.count,
+      })
+      recordSocket(paths)
+      return server
+    },
+    stop: (server) => server.close(),
+  })
+
+  readyMs = Math.round((performance.now() - options.startedMonotonic) * 10) / 10
+  void users.resumePending().catch((error) => log.error({ err: error }, 'unfinished work was not resumed'))
+  return {
+    peerId,
+    multiaddrs: [],
+    socket: paths.socket,
+    readyMs,
+    stop: (reason) => lifecycle.stop(reason),
+  }
+}
+
+/** Clients look for the socket in the home; when it is elsewhere, `run/where.json` says where. */
+function recordSocket({ home, run, socket }: Paths): void {
+  const file = join(run, 'where.json')
+  if (socket === naturalSocket(home)) rmSync(file, { force: true })
+  else writeFileSync(file, `${JSON.stringify({ socket })}\n`, { mode: 0o600 })
+}
