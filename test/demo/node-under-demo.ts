@@ -21,7 +21,13 @@ export class NodeUnderDemo {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('VIVIM'))
     const child = spawn(process.execPath, [VIVIMD, ...args], {
       cwd: this.folder,
-      env: { ...Object.fromEntries(inherited), VIVIM_HOME: this.home, NO_COLOR: '1' },
+      // The compile cache goes away with the rest.
+      env: {
+        ...Object.fromEntries(inherited),
+        VIVIM_HOME: this.home,
+        XDG_CACHE_HOME: join(this.folder, 'cache'),
+        NO_COLOR: '1',
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: COMMAND_MS,
     })

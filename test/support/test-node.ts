@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Client, connect } from '../../rpc/client/index.ts'
-import { VIVIMD } from './repository.ts'
+import { REPOSITORY, VIVIMD } from './repository.ts'
 
 export interface TestNodeOptions {
   /** Added to the node's environment; undefined takes a variable out. */
@@ -37,7 +37,13 @@ export class TestNode implements AsyncDisposable {
     this.home = join(this.folder, 'home')
     this.#deadlineMs = deadlineMs
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('VIVIM'))
-    this.env = { ...Object.fromEntries(inherited), VIVIM_HOME: this.home, NO_COLOR: '1', ...env }
+    this.env = {
+      ...Object.fromEntries(inherited),
+      VIVIM_HOME: this.home,
+      XDG_CACHE_HOME: join(REPOSITORY, 'node_modules/.cache'),
+      NO_COLOR: '1',
+      ...env,
+    }
   }
 
   /** A home without a node: `run` commands in it, or `boot` it. */
