@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { VivimError } from '../../schema/errors.ts'
 
@@ -38,8 +38,9 @@ export function shredFile(path: string, random: (bytes: number) => Uint8Array): 
     throw error
   }
   try {
-    const { size } = statSync(path)
-    if (size > 0) writeSync(file, random(size), 0, size, 0)
+    const { size, nlink } = fstatSync(file)
+    // Under a second name these are the bytes of a file that stays: `createFile` was interrupted.
+    if (size > 0 && nlink === 1) writeSync(file, random(size), 0, size, 0)
     fsyncSync(file)
   } finally {
     closeSync(file)
