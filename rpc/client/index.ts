@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT_MS = 5_000
  * ```
  */
 export function connect({
-  socket = defaultSocket(process.env),
+  socket = defaultSocket(process.env, process.cwd()),
   connectTimeoutMs = CONNECT_TIMEOUT_MS,
   ...options
 }: ConnectOptions = {}): Promise<Client> {

@@ -5,7 +5,7 @@ import { defineMethod } from '../../schema/methods/method.ts'
 import { type SeededRandom, testRandom } from '../support/seed.ts'
 import { LineCaller, session, testRouter } from '../unit/rpc/line-caller.ts'
 
-const FRAMES = 20_000
+const FRAMES = process.env.VIVIM_TEST_LONG === '1' ? 1_000_000 : 20_000
 
 const ping = defineMethod({
   summary: 'x',

@@ -292,6 +292,15 @@ describe('a lost connection', () => {
     expect(node.calls.filter((name) => name === 'capture.conversation')).toHaveLength(1)
   })
 
+  test('is opened again once for calls that come together', async () => {
+    const client = await overSocket()
+    await client.login({ did: DID })
+    await server.close(0)
+    await listen()
+    await Promise.all([client.call('topics.list'), client.call('node.version'), client.call('acus.list')])
+    expect(server.connections).toBe(1)
+  })
+
   test('where the node forgot the session, the refresh token makes a new one', async () => {
     const client = await overSocket()
     await client.login({ did: DID })
@@ -345,6 +354,6 @@ describe('the default socket', () => {
     [{ XDG_DATA_HOME: '/c' }, '/c/vivim/run/vivimd.sock'],
     [{}, expect.stringMatching(/\/\.local\/share\/vivim\/run\/vivimd\.sock$/)],
   ])('%j', (environment, expected) => {
-    expect(defaultSocket(environment)).toEqual(expected)
+    expect(defaultSocket(environment, '/')).toEqual(expected)
   })
 })
