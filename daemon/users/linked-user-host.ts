@@ -61,13 +61,19 @@ export class LinkedUserHost implements UserHost {
   async call<M extends UserMethodName>(method: M, params: Params<M>, call: UserCall): Promise<Result<M>> {
     const { maxSecurityLevel, mayReadPaths, signal } = call
     const deadlineMs = this.#options.deadlineOf?.(method) ?? methodOf(method).timeoutMs ?? LIMITS.userCallMs
-    const answer = await this.#ask(
-      (id) => ({ type: 'call', id, method, params, maxSecurityLevel, mayReadPaths }),
-      { signal, deadlineMs, progress: (progress) => call.progress(progress) },
-    )
-    return answer as Result<M>
+    this.#lastUsedAt = this.#options.now()
+    try {
+      const answer = await this.#ask(
+        (id) => ({ type: 'call', id, method, params, maxSecurityLevel, mayReadPaths }),
+        { signal, deadlineMs, progress: (progress) => call.progress(progress) },
+      )
+      return answer as Result<M>
+    } finally {
+      this.#lastUsedAt = this.#options.now()
+    }
   }
 
+  /** Not a use: a monitor that asks every few seconds must not keep everyone open. */
   async probe(): Promise<void> {
     await this.#ask((id) => ({ type: 'probe', id }), { deadlineMs: PROBE_MS })
   }
@@ -98,7 +104,6 @@ export class LinkedUserHost implements UserHost {
     if (this.#waiting.size >= LIMITS.userQueue)
       throw new VivimError('RateLimited', 'Too many calls of this user wait.', { retryAfterMs: 250 })
     answering.signal?.throwIfAborted()
-    this.#lastUsedAt = this.#options.now()
     const { id, answer } = this.#waiting.add(answering, (late, reason) =>
       this.#post({ type: 'abort', id: late, reason: reason.toObject() }),
     )
@@ -107,11 +112,7 @@ export class LinkedUserHost implements UserHost {
     } catch (error) {
       this.#waiting.settle(id, { error })
     }
-    try {
-      return await answer
-    } finally {
-      this.#lastUsedAt = this.#options.now()
-    }
+    return answer
   }
 
   #post(message: ToEngine): void {
