@@ -2,7 +2,7 @@
 export interface LogLine {
   readonly level: number
   readonly time: number
-  readonly part?: string
+  readonly subsystem?: string
   readonly msg?: string
   readonly [detail: string]: unknown
 }
@@ -21,10 +21,10 @@ const ERROR_LEVEL = 50
 export function plainLine(json: string): string {
   const line = parsed(json)
   if (line === undefined) return json
-  const { level, time, part, msg = '', ...details } = line
+  const { level, time, subsystem, msg = '', ...details } = line
   const clock = new Date(time).toTimeString().slice(0, 8)
   const rest = Object.entries(details).map(([name, value]) => ` ${name}=${shown(value)}`)
-  const from = part === undefined ? '' : `${part}: `
+  const from = subsystem === undefined ? '' : `${subsystem}: `
   return `${clock} ${(LEVEL_NAMES[level] ?? String(level)).padEnd(5)} ${from}${msg}${rest.join('')}\n`
 }
 

@@ -12,12 +12,12 @@ export interface Log {
   warn(details: object, message: string): void
   error(details: object, message: string): void
   fatal(details: object, message: string): void
-  /** The log of a part, named in each of its lines. */
-  part(name: string): Log
+  /** The log of a part of the node, named in each of its lines. */
+  child(bindings: { subsystem: string }): Log
 }
 
 export interface RootLog extends Log {
-  /** Of this log and all its parts. */
+  /** Of this log and all its children. */
   setLevel(level: LogLevel): void
 }
 
@@ -29,7 +29,7 @@ export interface LogOptions {
   readonly now: () => number
 }
 
-/** A log in pino's JSON lines: `{"level":30,"time":…,"part":"users","ms":41,"msg":"opened"}`. */
+/** A log in pino's JSON lines: `{"level":30,"time":…,"subsystem":"users","ms":41,"msg":"opened"}`. */
 export function createLog({ level, write, now }: LogOptions): RootLog {
   const root = pino(
     {
@@ -43,20 +43,20 @@ export function createLog({ level, write, now }: LogOptions): RootLog {
     { write },
   )
   const loggers = [root]
-  const part = (name: string): Log => {
-    const logger = root.child({ part: name })
+  const child: Log['child'] = ({ subsystem }) => {
+    const logger = root.child({ subsystem })
     loggers.push(logger)
-    return logOf(logger, part)
+    return logOf(logger, child)
   }
   return {
-    ...logOf(root, part),
+    ...logOf(root, child),
     setLevel(next) {
       for (const logger of loggers) logger.level = next
     },
   }
 }
 
-function logOf(logger: pino.Logger, part: Log['part']): Log {
+function logOf(logger: pino.Logger, child: Log['child']): Log {
   return {
     trace: (details, message) => logger.trace(details, message),
     debug: (details, message) => logger.debug(details, message),
@@ -64,6 +64,6 @@ function logOf(logger: pino.Logger, part: Log['part']): Log {
     warn: (details, message) => logger.warn(details, message),
     error: (details, message) => logger.error(details, message),
     fatal: (details, message) => logger.fatal(details, message),
-    part,
+    child,
   }
 }
