@@ -1,9 +1,10 @@
 import { entropyOf } from './entropy.ts'
 import type { SecretSpan } from './span.ts'
+import { windowsAround } from './windows.ts'
 
 /** A cheap look first: most text names no secret. */
 const NAMED =
-  /pass|pwd|kennwort|secret|token|api.?key|access.?key|auth.?key|accountkey|credential|\bpin\b|geheim|schlüssel|contraseña|mot de passe|bearer|basic /i
+  /[Pp](?:[Aa][Ss][Ss]|[Ww][Dd]|[Ii][Nn]\b)|[Kk](?:[Ee][Yy]|[Ee][Nn][Nn][Ww])|[Ss](?:[Ee][Cc][Rr]|[Cc][Hh][Ll])|[Tt][Oo][Kk][Ee]|[Cc][Rr][Ee][Dd][Ee]|[Cc]ontrase|mot de p|[Bb](?:[Ee][Aa][Rr][Ee]|[Aa][Ss][Ii][Cc] )|-u /g
 
 const PASSWORD = `(?:pass(?:word|wd|phrase|code|wort)?|pwd|kennwort|contraseña|mot de passe|(?<![a-z])pin(?:[ -]?code)?)`
 const KEY = `(?:secret|token|api[ _-]?key|access[ _-]?key|auth[ _-]?key|account[ _-]?key|encryption[ _-]?key|signing[ _-]?key|credential)s?`
@@ -28,7 +29,7 @@ const KEY_ASSIGNED = new RegExp(
   String.raw`${KEY}(?:[ _-]?(?:key|value|id|secret))?["'\]]?\*{0,2}[ \t]{0,4}(?::=|=>|[:=]| is| ist)\*{0,2}[ \t]{0,4}${VALUE}`,
   'gi',
 )
-const BEARER = /\b(?:bearer|basic|token)[ :]{1,3}([A-Za-z0-9+/_~.=-]{16,4000})/gi
+const BEARER = /\b(?:bearer|basic|token)[ :]{1,3}([A-Za-z0-9+/_~.=-]{16,600})/gi
 
 /** Stand-ins, types, calls and names of variables: what code and manuals put where a password goes. */
 const STAND_IN =
@@ -38,33 +39,33 @@ const STATES =
 const EXPRESSION =
   /^[A-Za-z_$][\w$]*(?:\(|\[|\.[A-Za-z_])|\(\)|=>|^[a-z]+(?:[A-Z][a-z]+)+[,;)]?$|^[a-z]+_[a-z_]+[,;)]?$/
 
-export function findAssignedSecrets(text: string): SecretSpan[] {
-  if (!NAMED.test(text)) return []
-  const spans: SecretSpan[] = []
-  collect(PASSWORD_ASSIGNED, 1, 'password', isAssignedPassword)
-  collect(PASSWORD_FLAG, 1, 'password', isAssignedPassword)
-  collect(PASSWORD_SAID, 3, 'password', (value, quoted, match) =>
-    isSaidPassword(value, quoted, match[1], match[2]),
-  )
-  collect(KEY_ASSIGNED, 1, 'api_key', isKeyValue)
-  collect(BEARER, 1, 'bearer_token', (value) => isKeyValue(value, false))
-  return spans
+/** How far before its key word an assignment may begin, and how far after it its value may end. */
+const BEFORE = 100
+const AFTER = 700
 
-  function collect(
-    pattern: RegExp,
-    group: number,
-    kind: string,
-    accepts: (value: string, quoted: boolean, match: RegExpExecArray) => boolean,
-  ): void {
-    for (const match of text.matchAll(pattern)) {
-      const written = match[group]!
-      const quoted = /^["'`]/.test(written)
-      const value = quoted ? written.slice(1, -1) : written.replace(/[.,;:!?)\]}>*]+$/, '')
-      if (!accepts(value, quoted, match)) continue
-      const start = match.index + match[0].length - written.length + (quoted ? 1 : 0)
-      spans.push({ start, end: start + value.length, kind })
-    }
-  }
+type Accepts = (value: string, quoted: boolean, match: RegExpExecArray) => boolean
+
+const FORMS: readonly [pattern: RegExp, valueGroup: number, kind: string, accepts: Accepts][] = [
+  [PASSWORD_ASSIGNED, 1, 'password', isAssignedPassword],
+  [PASSWORD_FLAG, 1, 'password', isAssignedPassword],
+  [PASSWORD_SAID, 3, 'password', (value, quoted, match) => isSaidPassword(value, quoted, match[1], match[2])],
+  [KEY_ASSIGNED, 1, 'api_key', isKeyValue],
+  [BEARER, 1, 'bearer_token', isKeyValue],
+]
+
+export function findAssignedSecrets(text: string): SecretSpan[] {
+  return windowsAround(text, NAMED, BEFORE, AFTER).flatMap((window) =>
+    FORMS.flatMap(([pattern, group, kind, accepts]) =>
+      Array.from(window.text.matchAll(pattern), (match) => {
+        const written = match[group]!
+        const quoted = /^["'`]/.test(written)
+        const value = quoted ? written.slice(1, -1) : written.replace(/[.,;:!?)\]}>*]+$/, '')
+        if (!accepts(value, quoted, match)) return []
+        const start = window.start + match.index + match[0].length - written.length + (quoted ? 1 : 0)
+        return [{ start, end: start + value.length, kind }]
+      }).flat(),
+    ),
+  )
 }
 
 function isAssignedPassword(value: string, quoted: boolean): boolean {
@@ -85,7 +86,7 @@ function isSaidPassword(value: string, quoted: boolean, whose: string | undefine
 }
 
 /** A key is long and looks made by a generator; sentences about keys and names of variables do not. */
-function isKeyValue(value: string, _quoted: boolean): boolean {
+function isKeyValue(value: string): boolean {
   if (value.length < 12 || STAND_IN.test(value) || /\s/.test(value)) return false
   if (EXPRESSION.test(value) || /^https?:/.test(value) || !/\d/.test(value) || !/[a-z]/i.test(value))
     return false

@@ -1,5 +1,6 @@
 import { remainderOf97 } from './iban.ts'
 import type { SecretSpan } from './span.ts'
+import { windowsAround } from './windows.ts'
 
 interface IdForm {
   readonly kind: string
@@ -105,17 +106,20 @@ const FORMS: readonly IdForm[] = [
   },
 ]
 
-const POSSIBLE = /\d{2}[ .\dA-Z-]{6}/
+/** Two digits and what may go on as an id. */
+const POSSIBLE = /\d[ .-]?\d[ .\dA-Z-]{5}/g
 
 export function findNationalIds(text: string): SecretSpan[] {
-  if (!POSSIBLE.test(text)) return []
   const spans: SecretSpan[] = []
-  for (const { kind, pattern, word, valid } of FORMS) {
-    if (word && !word.test(text)) continue
-    for (const { index, 0: written } of text.matchAll(pattern)) {
-      if (word && !word.test(text.slice(Math.max(0, index - 60), index))) continue
-      if (valid(written.replace(/[ .-]/g, '')))
-        spans.push({ start: index, end: index + written.length, kind })
+  for (const window of windowsAround(text, POSSIBLE, 80, 40)) {
+    for (const { kind, pattern, word, valid } of FORMS) {
+      if (word && !word.test(window.text)) continue
+      for (const { index, 0: written } of window.text.matchAll(pattern)) {
+        if (word && !word.test(window.text.slice(Math.max(0, index - 60), index))) continue
+        if (!valid(written.replace(/[ .-]/g, ''))) continue
+        const start = window.start + index
+        spans.push({ start, end: start + written.length, kind })
+      }
     }
   }
   return spans

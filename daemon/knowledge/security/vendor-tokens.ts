@@ -1,5 +1,6 @@
 import { looksRandom } from './entropy.ts'
 import type { SecretSpan } from './span.ts'
+import { longRuns } from './windows.ts'
 
 /** What vendors publish about the form of their keys. `random` bodies must also look generated. */
 const TOKENS: readonly [kind: string, pattern: RegExp, random?: true][] = [
@@ -53,8 +54,13 @@ const TOKENS: readonly [kind: string, pattern: RegExp, random?: true][] = [
   ['private_key', /[xyz]prv[1-9A-HJ-NP-Za-km-z]{100,}/y],
 ]
 
-/** Runs long enough to hold a key: ordinary words never get further. */
-const RUN = /(?<![\w.-])[\w.-]{19,}/g
+/** Shorter than every key: ordinary words never get further. */
+const SHORTEST = 19
+/** In a longer run, a data URL for one, only the beginning is looked at. */
+const LONGEST = 4_000
+/** How the keys begin, in one look. */
+const BEGINNING =
+  /sk-|[sr]k_|whsec_|gh[pousr]_|github_pat|gl[a-z]{2,5}-|A(?:KIA|SIA|BIA|CCA|IZA|Iza|GE-)|GOCSPX|ya29|xox|xapp|npm_|pypi|hf_|do[opr]_|SG\.|shp|sq0|SK[0-9a-f]|key-|-us\d|secret_|ntn_|lin_|gsk_|pplx|xai-|r8_|fig[dou]_|dapi|hv[sb]\.|dp\.|pscale|sb[p_]|PMAK|NRAK|sntry|ATATT|pat[A-Za-z0-9]|dckr|atlasv1|glc_|eyJ|[MNO][\w-]{23,27}\.|prv/
 /** Keys may stand behind a prefix of ours: `Bearer_sk-…` no, `key.sk-…` and `x-sk-…` yes. */
 const PLACE = /(?<![A-Za-z0-9])(?=[A-Za-z0-9])/g
 const TELEGRAM = /(?<!\d)\d{8,10}:A[A-Za-z0-9_-]{34}(?![\w-])/g
@@ -62,14 +68,15 @@ const SLACK_HOOK = /hooks\.slack\.com\/(?:services|workflows)\/[A-Za-z0-9/]{20,}
 
 export function findVendorTokens(text: string): SecretSpan[] {
   const spans: SecretSpan[] = []
-  for (const run of text.matchAll(RUN)) {
-    if (!/[\d]|sk-|pk-/.test(run[0])) continue
-    for (const { index } of run[0].slice(0, 4_000).matchAll(PLACE)) {
-      const start = run.index + index
-      const found = tokenAt(text, start)
+  for (const run of longRuns(text, SHORTEST)) {
+    const written = text.slice(run.start, Math.min(run.end, run.start + LONGEST))
+    if (!BEGINNING.test(written)) continue
+    let after = 0
+    for (const { index } of written.matchAll(PLACE)) {
+      const found = index < after ? undefined : tokenAt(text, run.start + index)
       if (!found) continue
       spans.push(found)
-      break
+      after = found.end - run.start
     }
   }
   if (text.includes(':A'))
