@@ -1,3 +1,5 @@
+import { getCompileCacheDir } from 'node:module'
+import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { EngineThread } from './engine-thread.ts'
 import { LinkedUserHost } from './linked-user-host.ts'
@@ -23,11 +25,20 @@ export function workerUserHosts(entry: URL = ENTRY): OpenUserHost {
       resourceLimits: RESOURCES,
       // Neither the node's own flags (a debugger's port, say) nor its environment concern a user's engine.
       execArgv: [],
-      env: {},
+      env: compileCache(),
       name: 'vivimd user',
     })
     return LinkedUserHost.open(threadOf(worker, engine.databasePath), options)
   }
+}
+
+/**
+ * Threads do not inherit the compile cache. With it, and from source, each starts in half the time and 10 MB smaller,
+ * because it need not load the compiler that strips types.
+ */
+function compileCache(): Record<string, string> {
+  const versioned = getCompileCacheDir()
+  return versioned === undefined ? {} : { NODE_COMPILE_CACHE: dirname(versioned) }
 }
 
 function threadOf(worker: Worker, databasePath: string): EngineThread {
