@@ -1,0 +1,59 @@
+import type { Sql } from '../vault/sql.ts'
+
+/**
+ * What retrieval needs to know of all units: how many there are, and in how many a word stands. Figures are kept
+ * until the database changes; nobody else writes to it, so the connection's own counter tells.
+ */
+export class Corpus {
+  readonly #sql: Sql
+  #changes = -1
+  #units: number | undefined
+  #newest: number | null | undefined
+  readonly #frequencies = new Map<string, number>()
+
+  constructor(sql: Sql) {
+    this.#sql = sql
+    // `row`: one line per term. A temporary table: it leaves no trace in the file.
+    sql.run(
+      `CREATE VIRTUAL TABLE IF NOT EXISTS temp.unit_vocabulary USING fts5vocab ('main', 'unit_index', 'row')`,
+    )
+  }
+
+  /** Grows with every change to the database, through any table. */
+  get changes(): number {
+    const changes = this.#sql.get<{ n: number }>('SELECT total_changes() AS n')!.n
+    if (changes !== this.#changes) {
+      this.#changes = changes
+      this.#units = undefined
+      this.#newest = undefined
+      this.#frequencies.clear()
+    }
+    return changes
+  }
+
+  get units(): number {
+    this.#units ??= this.#sql.get<{ n: number }>('SELECT count(*) AS n FROM atomic_chat_units')!.n
+    return this.#units
+  }
+
+  /** When the newest conversation was last written to; null when none is dated. */
+  get newest(): number | null {
+    if (this.#newest === undefined)
+      this.#newest = this.#sql.get<{ at: number | null }>(
+        'SELECT max(updated_at) AS at FROM conversations',
+      )!.at
+    return this.#newest
+  }
+
+  /** Units in which this stemmed word stands. */
+  frequencyOf(term: string): number {
+    let frequency = this.#frequencies.get(term)
+    if (frequency === undefined) {
+      frequency =
+        this.#sql.get<{ doc: number }>('SELECT doc FROM temp.unit_vocabulary WHERE term = ?', [term])?.doc ??
+        0
+      this.#frequencies.set(term, frequency)
+    }
+    return frequency
+  }
+}
