@@ -77,16 +77,9 @@ async function showKnowledge(client: Client): Promise<void> {
   stage.said(
     `${stats.conversations} conversations, ${stats.messages} messages, ${stats.units} units, ${stats.topics} topics`,
   )
-  stage.typed('vivimd call topics.list limit:=8')
-  const { items: topics } = await client.call('topics.list', { limit: 8 })
-  stage.said(
-    topics
-      .map(
-        ({ label, unitCount, conversationCount }) =>
-          `${label.padEnd(28)} ${unitCount} units in ${conversationCount} conversations`,
-      )
-      .join('\n'),
-  )
+  stage.typed('vivimd topics list --limit 8')
+  stage.said(await node.run('topics', 'list', '--limit', '8'), 12)
+  const { items: topics } = await client.call('topics.list', { limit: 50 })
   expect(
     topics.filter(({ conversationCount }) => conversationCount > 1).length >= 6,
     'fewer than six topics span conversations',
@@ -96,7 +89,7 @@ async function showKnowledge(client: Client): Promise<void> {
   const snippet =
     code.find(({ content }) => content.includes('\n\n') && content.includes('ROLLBACK')) ?? code[0]
   expect(snippet?.content.includes('\n\n') === true, 'code lost its blank lines')
-  stage.typed('vivimd call acus.list type=code_snippet')
+  stage.typed('vivimd acus list --type code_snippet   (one of them, whole)')
   stage.said(snippet.content, 8)
   stage.checked('code keeps its blank lines and is one unit')
 
