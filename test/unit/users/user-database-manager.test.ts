@@ -96,8 +96,10 @@ describe('open users', () => {
     expect(refused).toMatchObject({ code: 'UserUnavailable', retryAfterMs: expect.any(Number) })
 
     now += 30_000
-    const working = run(users, a, 'sleep 300')
+    const working = run(users, a, 'sleep 1000')
     await run(users, b, 'pending true')
+    now += 1_000
+    await run(users, c, 'read')
     now += 31_000
     await run(users, d, 'write mine')
     expect(users.openCount).toBe(3)
