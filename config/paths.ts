@@ -34,6 +34,10 @@ export function resolveHome({ flag, env, cwd }: HomeOptions): string {
   return join(data ?? join(env.HOME || homedir(), '.local', 'share'), 'vivim')
 }
 
+export function configFile(home: string): string {
+  return join(home, 'config.json')
+}
+
 export interface PathChoices {
   readonly home: string
   readonly env: Environment
@@ -87,7 +91,7 @@ function foldersOf(home: string, users = join(home, 'users')): Omit<Paths, 'sock
   return {
     home,
     users,
-    config: join(home, 'config.json'),
+    config: configFile(home),
     log: join(home, 'log'),
     master: join(home, 'master'),
     keys: join(home, 'keys'),

@@ -35,7 +35,10 @@ export function describedError(error: Error): Record<string, unknown> {
   const { code } = error as { code?: unknown }
   const described = { type: error.name, ...(typeof code === 'string' ? { code } : {}) }
   const cause = error.cause instanceof Error ? { cause: describedError(error.cause) } : {}
-  if (error instanceof VivimError) return { ...described, message: error.message, ...cause }
+  if (error instanceof VivimError) {
+    const hint = error.hint === undefined ? {} : { hint: error.hint }
+    return { ...described, message: error.message, ...hint, ...cause }
+  }
   return { ...described, ...(typeof code === 'string' ? {} : { at: places(error.stack) }), ...cause }
 }
 

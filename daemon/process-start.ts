@@ -7,8 +7,11 @@ import { readFileSync } from 'node:fs'
 export function startTicks(pid: number | 'self'): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name, in parentheses, may hold anything; the 22nd field is the 20th behind it.
-    const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19])
+    // The name, in parentheses, may hold anything; what follows begins with the third field, the state.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // A zombie has ended, whether or not its parent ever asks.
+    if (fields[0] === 'Z' || fields[0] === 'X') return undefined
+    const ticks = Number(fields[19])
     return Number.isSafeInteger(ticks) ? ticks : undefined
   } catch {
     return undefined

@@ -1,0 +1,26 @@
+import { createServer } from 'node:net'
+import type { Config } from '../config/config.ts'
+import { portOf, withPort } from '../config/multiaddr.ts'
+
+const ANY_PORT = '/ip4/127.0.0.1/tcp/0'
+
+/** Chooses a free port once and keeps it in the file, so that others find this node where it was. */
+export async function keepListenAddress(config: Config): Promise<string> {
+  const wanted = config.value('network.listen') ?? ANY_PORT
+  const { origin } = config.get('network.listen')
+  const address = portOf(wanted) === 0 ? withPort(wanted, await freePort()) : wanted
+  if (address !== wanted || origin !== 'file') config.store('network.listen', address)
+  return address
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+}

@@ -1,0 +1,113 @@
+import type { Command, CommandEntry, LocalCommands } from './command.ts'
+
+/**
+ * Every command, light enough for `vivimd --help`: what is behind one is loaded when it runs. Names of two words form
+ * groups; a bare group means its `list`.
+ */
+export function catalog(local: LocalCommands): readonly CommandEntry[] {
+  return [
+    ...group('Node', [
+      ['init', 'set up a home: keys, settings and the first user', local.init],
+      ['start', 'start the node', local.start],
+      ['stop', 'stop the node', local.stop],
+      ['status', 'say what the node is and how it is doing', node('status')],
+      ['health', 'probe every open database', node('health')],
+      ['metrics', 'show the counters', node('metrics')],
+      ['paths', 'say where everything is', async () => (await import('./commands/paths.ts')).paths],
+      ['config list', 'show every setting and where it comes from', config('list')],
+      ['config get', 'show one setting', config('get')],
+      ['config set', 'change a setting', config('set')],
+    ]),
+    ...group('Users', [
+      ['user create', 'make a user, or restore one from their phrase', user('create')],
+      ['user list', 'list the users of this node', user('list')],
+      ['user lock', "forget a user's keys until the next sign-in", user('lock')],
+      ['user delete', "remove a user's keys and database", user('delete')],
+      ['whoami', 'say whom commands sign in as', user('whoami')],
+    ]),
+    ...group('Capture', [
+      [
+        'import',
+        'import exports of ChatGPT, Claude and others',
+        async () => (await import('./commands/import.ts')).importFiles,
+      ],
+      ['scan', 'count what an import would read', capture('scan')],
+      ['detect', 'say what a file is', capture('detect')],
+      ['providers', 'list the sources that can be read', capture('providers')],
+      ['jobs list', 'list imports', capture('jobs')],
+      ['jobs get', 'show the report of an import', capture('job')],
+      ['jobs pause', 'pause an import', capture('pause')],
+      ['jobs resume', 'continue an import', capture('resume')],
+      ['jobs cancel', 'end an import; what it stored stays', capture('cancel')],
+    ]),
+    ...group('Conversations', [
+      ['conversations list', 'list conversations, last changed first', conversations('list')],
+      ['conversations show', 'read a conversation', conversations('show')],
+      ['conversations rename', 'give one a title of your own', conversations('rename')],
+      ['conversations tag', 'add and remove tags', conversations('tag')],
+      ['conversations archive', 'hide one from lists, search and context', conversations('archive')],
+      ['conversations unarchive', 'bring an archived one back', conversations('unarchive')],
+      ['conversations delete', 'move one to the trash, or --erase it', conversations('delete')],
+      ['conversations restore', 'take one out of the trash', conversations('restore')],
+      ['conversations trash', 'list what is in the trash', conversations('trash')],
+      ['conversations stats', 'count what there is', conversations('stats')],
+    ]),
+    ...group('Knowledge', [
+      ['search', 'find units, messages, conversations and topics', knowledge('search')],
+      ['context', 'compile cited context for a question', knowledge('context')],
+      ['acus list', 'list Atomic Chat Units', knowledge('units')],
+      ['acus show', 'show a unit with its places and links', knowledge('unit')],
+      ['acus explain', 'say why a unit is what it is', knowledge('explanation')],
+      ['topics list', 'list topics, largest first', knowledge('topics')],
+      ['topics show', 'show a topic and what it rests on', knowledge('topic')],
+    ]),
+    ...group('Integrity', [
+      ['verify', 'check every chain, signature, hash and row', sync('verify')],
+      ['rebuild', 'remake units, links, topics and indexes', sync('rebuild')],
+      ['sync', 'show the state that two devices compare', sync('status')],
+      ['operations', 'list the signed operations', sync('operations')],
+    ]),
+    ...group('Everything else', [
+      [
+        'call',
+        'call any method and print the raw result',
+        async () => (await import('./commands/call.ts')).call,
+      ],
+      ['methods', 'list the methods, or explain one', methods],
+      ['help', 'explain a command or a method', methods],
+      ['completion', 'print a completion script for bash, zsh or fish', completion(local)],
+    ]),
+  ]
+}
+
+type Row = readonly [name: string, summary: string, load: () => Promise<Command>]
+
+function group(name: string, rows: readonly Row[]): CommandEntry[] {
+  return rows.map(([command, summary, load]) => ({ name: command, summary, group: name, load }))
+}
+
+type NodeCommands = typeof import('./commands/node.ts')
+type ConfigCommands = typeof import('./commands/config.ts')
+type UserCommands = typeof import('./commands/users.ts')
+type CaptureCommands = typeof import('./commands/capture.ts')
+type ConversationCommands = typeof import('./commands/conversations.ts')
+type KnowledgeCommands = typeof import('./commands/knowledge.ts')
+type SyncCommands = typeof import('./commands/sync.ts')
+
+const node = (name: keyof NodeCommands['nodeCommands']) => async () =>
+  (await import('./commands/node.ts')).nodeCommands[name]
+const config = (name: keyof ConfigCommands['configCommands']) => async () =>
+  (await import('./commands/config.ts')).configCommands[name]
+const user = (name: keyof UserCommands['userCommands']) => async () =>
+  (await import('./commands/users.ts')).userCommands[name]
+const capture = (name: keyof CaptureCommands['captureCommands']) => async () =>
+  (await import('./commands/capture.ts')).captureCommands[name]
+const conversations = (name: keyof ConversationCommands['conversationCommands']) => async () =>
+  (await import('./commands/conversations.ts')).conversationCommands[name]
+const knowledge = (name: keyof KnowledgeCommands['knowledgeCommands']) => async () =>
+  (await import('./commands/knowledge.ts')).knowledgeCommands[name]
+const sync = (name: keyof SyncCommands['syncCommands']) => async () =>
+  (await import('./commands/sync.ts')).syncCommands[name]
+const methods = async () => (await import('./commands/methods.ts')).methods
+const completion = (local: LocalCommands) => async () =>
+  (await import('./commands/completion.ts')).completion(catalog(local))

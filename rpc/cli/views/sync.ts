@@ -1,0 +1,48 @@
+import type { Result } from '../../../schema/methods/index.ts'
+import { verdict } from './node.ts'
+import { bold, type Style } from './style.ts'
+import { facts, more, table } from './table.ts'
+import { count, oneLine } from './text.ts'
+
+export function verifyView(result: Result<'sync.verify'>, style: Style): string {
+  const { ok, operations, rows, problems } = result
+  const lines = problems.map(
+    ({ kind, where, message }) => `  ${kind} ${oneLine(where)}: ${oneLine(message)}\n`,
+  )
+  const checked = `${count(operations, 'operation')} and ${count(rows, 'row')} checked`
+  return `${verdict(ok, style).trim()}: ${checked}, ${count(problems.length, 'problem')}\n${lines.join('')}`
+}
+
+export function rebuiltView({ conversations, units, topics, derivedDigest }: Result<'sync.rebuild'>): string {
+  const made = [count(conversations, 'conversation'), count(units, 'unit'), count(topics, 'topic')]
+  return `Rebuilt ${made.join(', ')} (digest ${derivedDigest.slice(0, 16)}…)\n`
+}
+
+export function syncView({ spaces }: Result<'sync.status'>, style: Style): string {
+  return spaces
+    .map(({ space, kind, operations, holds, peers, stateDigest, frontierDigest }) =>
+      facts(
+        [
+          ['space', `${bold(space, style)} (${kind})`],
+          ['operations', operations.toLocaleString('en-US')],
+          ['on hold', String(holds)],
+          ['peers', String(peers.length)],
+          ['state', stateDigest],
+          ['frontier', frontierDigest],
+        ],
+        style,
+      ),
+    )
+    .join('\n')
+}
+
+export function operationsView({ items, nextCursor }: Result<'sync.operations'>, style: Style): string {
+  const rows = items.map(({ hlcTimestamp, operation, tableName, recordId, payload }) => [
+    hlcTimestamp ?? '-',
+    operation,
+    tableName ?? '-',
+    recordId ?? '-',
+    payload === null ? 'erased' : Object.keys(payload).join(' '),
+  ])
+  return table(['TIME', 'OPERATION', 'TABLE', 'ROW', 'COLUMNS'], rows, style) + more(nextCursor)
+}

@@ -1,0 +1,44 @@
+import type { Result } from '../../../schema/methods/index.ts'
+import { bold, type Style } from './style.ts'
+import { more, table } from './table.ts'
+import { date, oneLine } from './text.ts'
+
+export function usersView({ items, nextCursor }: Result<'users.list'>, style: Style): string {
+  if (items.length === 0) return 'There is no user yet: vivimd user create NAME\n'
+  const rows = items.map(({ did, displayName, locked, unattended, createdAt }) => [
+    oneLine(displayName ?? '-'),
+    unattended ? 'no passphrase' : locked ? 'locked' : 'unlocked',
+    date(createdAt),
+    did,
+  ])
+  return table(['NAME', 'KEYS', 'SINCE', 'DID'], rows, style) + more(nextCursor)
+}
+
+export function createdUserView(result: Result<'users.create'>, style: Style): string {
+  return `User ${result.did}\n${recoveryPhraseView(result.recoveryPhrase, style)}`
+}
+
+/** The one time the phrase is shown: six words to a line, numbered. */
+export function recoveryPhraseView(phrase: string, style: Style): string {
+  const words = phrase.split(' ').map((word, at) => `${String(at + 1).padStart(2)} ${word}`.padEnd(13))
+  const lines = Array.from({ length: Math.ceil(words.length / 6) }, (_, line) =>
+    `  ${words.slice(line * 6, line * 6 + 6).join('')}`.trimEnd(),
+  )
+  const warning = bold('Recovery phrase: shown once. Whoever has it is this user.', style)
+  return `${warning}\n${lines.join('\n')}\n`
+}
+
+export function lockedView({ locked }: Result<'users.lock'>): string {
+  return locked
+    ? 'Locked; the next sign-in needs the passphrase.\n'
+    : 'Closed; these keys have no passphrase.\n'
+}
+
+export function deletedUserView({ did }: Result<'users.delete'>): string {
+  return `Deleted ${did}: keys and database are gone.\n`
+}
+
+export function whoamiView(session: Result<'auth.whoami'>): string {
+  const { did, scopes, maxSecurityLevel } = session
+  return `${did} (${scopes.join(', ')}; up to security level ${maxSecurityLevel})\n`
+}
