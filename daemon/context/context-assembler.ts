@@ -82,7 +82,9 @@ export class ContextAssembler {
       arc = arcLines(conversation, this.#retriever.read(rows), answered, maxSecurityLevel)
     }
     const warnings: string[] = []
-    if (retrieval.hits.length === 0) warnings.push('Nothing in the vault matches the message.')
+    const { saysLittle } = retrieval.query
+    if (saysLittle) warnings.push('The message names nothing to look for.')
+    else if (retrieval.hits.length === 0) warnings.push('Nothing in the vault matches the message.')
     else if (isWeak(retrieval))
       warnings.push('The evidence is weak: the best match shares little with the message.')
     return {
@@ -90,9 +92,9 @@ export class ContextAssembler {
       topics: topicCards(retrieval, this.#titles, maxSecurityLevel),
       arc,
       history,
-      evidence: evidenceLines(retrieval, maxSecurityLevel, characters, (id, reason) =>
-        dropped.add(id, reason),
-      ),
+      evidence: saysLittle
+        ? []
+        : evidenceLines(retrieval, maxSecurityLevel, characters, (id, reason) => dropped.add(id, reason)),
       messageCount: conversation?.messageCount ?? 0,
       warnings,
       dropped: dropped.list,

@@ -5,7 +5,7 @@ import { dayText } from './dates.ts'
 import { beginning, excerpt } from './excerpt.ts'
 import { quoteLine, quoteText } from './quote.ts'
 import type { Unit } from './unit-reader.ts'
-import { HIGHEST_SHOWN, visibleText, visibleUnit } from './visibility.ts'
+import { HIGHEST_SHOWN, visibleMessage, visibleText, visibleUnit } from './visibility.ts'
 
 const PER_KIND = 4
 const LINE_CHARACTERS = 160
@@ -80,7 +80,9 @@ export function historyLine(
 ): Line | undefined {
   if (message.unexplainedLevel > Math.min(maxSecurityLevel, HIGHEST_SHOWN)) return undefined
   // Masked before it is cut: half of a number is no longer known for what it is.
-  const whole = visibleText(beginning(message.text, limit + MASKED_BEYOND), maxSecurityLevel)
+  const read = beginning(message.text, limit + MASKED_BEYOND)
+  const whole = visibleMessage(read, read === message.text, message.sensitive, maxSecurityLevel)
+  if (whole === undefined) return undefined
   const text = excerpt(whole, new Map(), limit)
   return {
     layer: 'L6',
@@ -96,7 +98,7 @@ export function historyLine(
       date: message.createdAt,
       score: 0,
       why: [{ term: 'latest', value: 0 }],
-      securityLevel: Math.min(maxSecurityLevel, HIGHEST_SHOWN),
+      securityLevel: message.level,
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { Part } from '../../schema/capture.ts'
 import { VivimError } from '../../schema/errors.ts'
+import type { LevelSpan } from '../knowledge/security/levels.ts'
 import type { Vault } from '../vault/vault.ts'
 
 export interface TailMessage {
@@ -9,8 +10,18 @@ export interface TailMessage {
   readonly author: string | null
   readonly createdAt: number | null
   readonly text: string
+  /** The highest level of its units. */
+  readonly level: number
   /** The highest level of its units that no span explains. */
   readonly unexplainedLevel: number
+  /** What its units' spans cover, as it stands in their canonical content. */
+  readonly sensitive: readonly SensitiveText[]
+}
+
+export interface SensitiveText {
+  readonly text: string
+  readonly level: number
+  readonly kind: string
 }
 
 export interface OpenConversation {
@@ -57,7 +68,7 @@ export function readOpenConversation(vault: Vault, id: string, characters: numbe
           author: at.author,
           createdAt: at.created_at,
           text,
-          unexplainedLevel: unexplainedLevel(vault, at.id),
+          ...sensitivityOf(vault, at.id),
         })
     }
     at = readMessage(vault, at.parent_id)
@@ -108,18 +119,28 @@ function renderParts(parts: readonly Part[]): string {
     .join('\n')
 }
 
-/** A unit may be sensitive as a whole, without a span to mask. */
-function unexplainedLevel(vault: Vault, messageId: string): number {
-  const rows = vault.all<{ security_level: number; spans_json: string | null }>(
-    'SELECT security_level, spans_json FROM acu_occurrences WHERE message_id = ? AND security_level > 0',
+/** What derivation found in a message. A unit may be sensitive as a whole, without a span to mask. */
+function sensitivityOf(
+  vault: Vault,
+  messageId: string,
+): Pick<TailMessage, 'level' | 'unexplainedLevel' | 'sensitive'> {
+  const rows = vault.all<{ security_level: number; spans_json: string | null; content: string }>(
+    `SELECT o.security_level, o.spans_json, u.content FROM acu_occurrences o
+     JOIN atomic_chat_units u ON u.id = o.acu_id WHERE o.message_id = ? AND o.security_level > 0`,
     [messageId],
   )
   let level = 0
-  for (const { security_level, spans_json } of rows) {
-    const spans = spans_json === null ? [] : (JSON.parse(spans_json) as { level: number }[])
-    if (!spans.some((span) => span.level >= security_level)) level = Math.max(level, security_level)
+  let unexplained = 0
+  const sensitive: SensitiveText[] = []
+  for (const { security_level, spans_json, content } of rows) {
+    const spans = spans_json === null ? [] : (JSON.parse(spans_json) as LevelSpan[])
+    level = Math.max(level, security_level)
+    if (!spans.some((span) => span.level >= security_level))
+      unexplained = Math.max(unexplained, security_level)
+    for (const span of spans)
+      sensitive.push({ text: content.slice(span.start, span.end), level: span.level, kind: span.kind })
   }
-  return level
+  return { level, unexplainedLevel: unexplained, sensitive }
 }
 
 interface ConversationRow {

@@ -19,8 +19,11 @@ export class Corpus {
     )
   }
 
-  /** Grows with every change to the database, through any table. */
-  get changes(): number {
+  /**
+   * Forgets figures older than the last change. The answer grows with every change to the database, through any
+   * table. To be called before a query is answered.
+   */
+  refresh(): number {
     const changes = this.#sql.get<{ n: number }>('SELECT total_changes() AS n')!.n
     if (changes !== this.#changes) {
       this.#changes = changes

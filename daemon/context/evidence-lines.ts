@@ -49,13 +49,14 @@ export function evidenceLines(
     const group = [place.createdAt === null ? '' : dayText(place.createdAt), title]
       .filter((part) => part !== '')
       .join(' — ')
-    const text = hit.text.length > left ? excerpt(hit.text, weights.idf, Math.max(SHORT, left)) : hit.text
+    // Looked at once more: the vault may hold units of an older extractor that knew less.
+    const shown = visibleText(hit.text, maxSecurityLevel)
+    const text = shown.length > left ? excerpt(shown, weights.idf, Math.max(SHORT, left)) : shown
     const whole = lineOf(hit, text, group)
     lines.push({
       hit,
       whole,
-      short:
-        text.length > SHORT * 1.5 ? lineOf(hit, excerpt(hit.text, weights.idf, SHORT), group) : undefined,
+      short: text.length > SHORT * 1.5 ? lineOf(hit, excerpt(shown, weights.idf, SHORT), group) : undefined,
       group,
     })
     left -= text.length

@@ -12,6 +12,8 @@ export interface Query {
   readonly text: string
   /** Distinct, in order; stop-words only when there is nothing else. */
   readonly terms: readonly QueryTerm[]
+  /** Only stop-words were said: what they match is chance. */
+  readonly saysLittle: boolean
   /** Texts the query puts in quotes, as sequences of terms. */
   readonly phrases: readonly (readonly string[])[]
   /** Pieces for the trigram index: runs without spaces and identifiers, of 3 characters or more. */
@@ -60,6 +62,7 @@ export function analyseQuery(whole: string): Query {
   return {
     text,
     terms: [...(meaningful.size > 0 ? meaningful : seen).values()],
+    saysLittle: meaningful.size === 0,
     phrases: phrasesOf(text),
     fragments: fragmentsOf(text),
     shortRuns: unspacedRuns(text)

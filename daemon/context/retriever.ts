@@ -57,6 +57,7 @@ export class Retriever {
   }
 
   retrieve(text: string, options: RetrievalOptions): Retrieval {
+    this.corpus.refresh()
     const query = analyseQuery(text)
     const found = this.#units.read(findCandidates(this.#vault, this.corpus, query))
     const weights = weighTerms(this.corpus, query, found)
@@ -81,8 +82,7 @@ export class Retriever {
     options: RetrievalOptions,
     refuse: (id: string, reason: 'security' | 'archived') => void,
   ): Seen[] {
-    const meanLength =
-      units.reduce((sum, { contentTerms }) => sum + contentTerms.length, 0) / Math.max(1, units.length)
+    const typicalLength = medianLength(units)
     return units.flatMap((unit) => {
       const shown = options.includeArchived
         ? unit.places
@@ -100,7 +100,7 @@ export class Retriever {
       }
       // A masked word must not be found by asking for it: only what is visible counts.
       const terms = visible.masked ? termsOf(visible.text) : unit.contentTerms
-      const match = matchTerms(weights, terms, unit.contextTerms, Math.max(1, meanLength))
+      const match = matchTerms(weights, terms, unit.contextTerms, typicalLength)
       const seen = {
         unit,
         ...visible,
@@ -234,6 +234,12 @@ function isAskedFor(place: Place, { from, to }: RetrievalOptions): boolean {
 
 function onePerMessage(places: readonly Place[]): Place[] {
   return [...new Map(places.toReversed().map((place) => [place.messageId, place])).values()]
+}
+
+/** The median: one pasted log must not make every other text look short. */
+function medianLength(units: readonly Unit[]): number {
+  const lengths = units.map(({ contentTerms }) => contentTerms.length).sort((a, b) => a - b)
+  return Math.max(1, lengths[lengths.length >> 1] ?? 1)
 }
 
 /** The years the candidates come from: a date without a year may mean any of them. */

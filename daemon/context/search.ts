@@ -33,8 +33,8 @@ export function search(
   const kinds = new Set(params.kinds ?? ['conversation', 'message', 'unit', 'topic'])
   const retrieval = retriever.retrieve(query, { maxSecurityLevel, includeArchived, from, to })
   const scored: Scored[] = []
-  if (kinds.has('unit')) scored.push(...unitItems(retrieval))
-  if (kinds.has('message')) scored.push(...messageItems(retrieval))
+  if (kinds.has('unit')) scored.push(...unitItems(retrieval, maxSecurityLevel))
+  if (kinds.has('message')) scored.push(...messageItems(retrieval, maxSecurityLevel))
   if (kinds.has('conversation'))
     scored.push(...conversationItems(retrieval, titles, { includeArchived, from, to }, maxSecurityLevel))
   if (kinds.has('topic') && from === undefined && to === undefined)
@@ -55,29 +55,29 @@ export function isWeak({ hits }: Retrieval): boolean {
   return best < WEAK_COVERAGE
 }
 
-function unitItems(retrieval: Retrieval): Scored[] {
+function unitItems(retrieval: Retrieval, maxSecurityLevel: number): Scored[] {
   return bestPer(retrieval.hits, ({ unit }) => unit.id).map((hit) => ({
-    ...itemOf(retrieval, hit),
+    ...itemOf(retrieval, hit, maxSecurityLevel),
     kind: 'unit',
     id: hit.unit.id,
   }))
 }
 
-function messageItems(retrieval: Retrieval): Scored[] {
+function messageItems(retrieval: Retrieval, maxSecurityLevel: number): Scored[] {
   return bestPer(retrieval.hits, ({ place }) => place.messageId).map((hit) => ({
-    ...itemOf(retrieval, hit),
+    ...itemOf(retrieval, hit, maxSecurityLevel),
     kind: 'message',
     id: hit.place.messageId,
   }))
 }
 
-function itemOf({ weights }: Retrieval, { place, text, score, why }: Hit) {
+function itemOf({ weights }: Retrieval, { place, text, score, why }: Hit, maxSecurityLevel: number) {
   return {
     messageId: place.messageId,
     originalMessageId: place.originalMessageId,
     conversationId: place.conversationId,
     score,
-    text: () => excerpt(text, weights.idf, EXCERPT),
+    text: () => excerpt(visibleText(text, maxSecurityLevel), weights.idf, EXCERPT),
     date: place.createdAt,
     why,
   }

@@ -45,14 +45,14 @@ export function matchTerms(
   weights: TermWeights,
   content: readonly string[],
   context: readonly string[],
-  meanLength: number,
+  typicalLength: number,
 ): Match {
   const counts = new Map<string, number>()
   for (const term of content) if (weights.idf.has(term)) counts.set(term, (counts.get(term) ?? 0) + 1)
   const inContext = new Set<string>()
   for (const term of context) if (weights.idf.has(term)) inContext.add(term)
   for (const term of inContext) counts.set(term, (counts.get(term) ?? 0) + CONTEXT_WEIGHT)
-  const norm = K1 * (1 - B + (B * content.length) / meanLength)
+  const norm = K1 * (1 - B + (B * content.length) / typicalLength)
   let bm25 = 0
   let covered = 0
   for (const [term, count] of counts) {

@@ -8,7 +8,7 @@ export interface Word {
   readonly term: string
 }
 
-/** FTS5's porter leaves shorter and longer tokens as they are. */
+/** FTS5's porter leaves shorter and longer tokens as they are; bytes. */
 const STEMMED = { from: 3, to: 64 }
 const STEMS_REMEMBERED = 20_000
 const stems = new Map<string, string>()
@@ -48,14 +48,28 @@ export function isUnspaced(text: string): boolean {
 }
 
 export function stemOf(word: string): string {
-  if (word.length < STEMMED.from || word.length > STEMMED.to || !ASCII.test(word)) return word
   let stem = stems.get(word)
   if (stem === undefined) {
     if (stems.size >= STEMS_REMEMBERED) stems.clear()
-    stem = stemmer(word)
+    stem = ASCII.test(word) ? porter(word) : fromByteCharacters(porter(toByteCharacters(word)))
     stems.set(word, stem)
   }
   return stem
+}
+
+function porter(word: string): string {
+  return word.length < STEMMED.from || word.length > STEMMED.to ? word : stemmer(word)
+}
+
+/** FTS5 counts bytes: `ß` are two consonants to it. Each byte becomes a character no rule knows. */
+function toByteCharacters(word: string): string {
+  return Array.from(Buffer.from(word), (byte) =>
+    String.fromCharCode(byte < 0x80 ? byte : 0xe000 + byte),
+  ).join('')
+}
+
+function fromByteCharacters(text: string): string {
+  return Buffer.from(Array.from(text, (character) => character.charCodeAt(0) & 0xff)).toString()
 }
 
 function pairsOf(run: string): string[] {

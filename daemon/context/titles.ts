@@ -76,7 +76,7 @@ export class Titles {
   }
 
   #forgetStale(): void {
-    const { changes } = this.#corpus
+    const changes = this.#corpus.refresh()
     if (changes === this.#changes) return
     this.#changes = changes
     this.#conversations = undefined

@@ -94,7 +94,7 @@ export class UnitReader {
   }
 
   #forgetStale(): void {
-    const { changes } = this.#corpus
+    const changes = this.#corpus.refresh()
     if (changes === this.#changes) return
     this.#changes = changes
     this.#kept.clear()

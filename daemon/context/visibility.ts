@@ -32,10 +32,43 @@ export function visibleUnit(
   return { text: maskSpans(content, above, shown), masked: true }
 }
 
-/** Text that has no unit of its own, a title or a message, under a caller's level. */
+/** Text that has no unit of its own, a title or a label, under a caller's level. */
 export function visibleText(text: string, maxLevel: number): string {
+  return maskSpans(text, detectSpans(text), Math.min(maxLevel, HIGHEST_SHOWN))
+}
+
+/**
+ * A message, or its beginning, under a caller's level: what is found in it now, and what was found when its units
+ * were made. Undefined when some of that cannot be found again in a whole message, or too little would be left.
+ */
+export function visibleMessage(
+  text: string,
+  isWhole: boolean,
+  sensitive: readonly { text: string; level: number; kind: string }[],
+  maxLevel: number,
+): string | undefined {
   const shown = Math.min(maxLevel, HIGHEST_SHOWN)
-  return maskSpans(text, detectSpans(text), shown)
+  const spans: LevelSpan[] = detectSpans(text).filter(({ level }) => level > shown)
+  for (const { text: needle, level, kind } of sensitive) {
+    if (level <= shown || needle === '') continue
+    const places = placesOf(text, needle)
+    if (places.length === 0 && isWhole) return undefined
+    for (const { start, end } of places) spans.push({ start, end, level, kind })
+  }
+  if (coveredLength(spans, text.length) > MASKED_SHARE * text.length) return undefined
+  return maskSpans(text, spans, shown)
+}
+
+/** Where canonical text stands in its source, in which runs of white space are not folded yet. */
+function placesOf(text: string, needle: string): { start: number; end: number }[] {
+  const pattern = needle
+    .split(/\s+/)
+    .map((piece) => piece.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'))
+    .join('\\s+')
+  return Array.from(text.matchAll(new RegExp(pattern, 'g')), ({ index, 0: found }) => ({
+    start: index,
+    end: index + found.length,
+  }))
 }
 
 function coveredLength(spans: readonly LevelSpan[], length: number): number {
