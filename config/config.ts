@@ -106,7 +106,7 @@ export class Config {
   /** Writes any setting to the file; for whoever knows that no node runs, or is the node. */
   store(key: string, value: unknown): ConfigItem {
     if (!isSettingKey(key)) throw unknownKey(key, 'NotFound')
-    const accepted = checked(key, value, 'value', resolve(this.#file, '..'))
+    const accepted = checked(key, value, 'That', resolve(this.#file, '..'))
     const stored = new Map(this.#stored).set(key, accepted)
     writeConfigFile(this.#file, stored)
     this.#stored.set(key, accepted)
@@ -126,7 +126,7 @@ function checked(key: SettingKey, value: unknown, where: string, folder: string)
   const { success, data, error } = schema.safeParse(value)
   if (!success) {
     const message = `${where} is not a value of ${key}.`
-    throw new VivimError('InvalidParams', message, { field: where, hint: error.issues[0]?.message })
+    throw new VivimError('InvalidParams', message, { field: key, hint: error.issues[0]?.message })
   }
   return path && typeof data === 'string' && !isAbsolute(data) ? resolve(folder, data) : data
 }

@@ -2,7 +2,11 @@ import { nearestName } from '../../config/nearest-name.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { OptionSpec, OptionSpecs, OptionValue, OptionValues } from './command.ts'
 
-const SHORT: Readonly<Record<string, string>> = { '-h': '--help', '-q': '--quiet', '-V': '--version' }
+const SHORT: ReadonlyMap<string, string> = new Map([
+  ['-h', '--help'],
+  ['-q', '--quiet'],
+  ['-V', '--version'],
+])
 
 export interface ParsedArguments {
   readonly words: string[]
@@ -14,7 +18,7 @@ export function parseArguments(argv: readonly string[], specs: OptionSpecs): Par
   const words: string[] = []
   const options: Record<string, OptionValue> = Object.create(null)
   for (let at = 0; at < argv.length; at++) {
-    const argument = SHORT[argv[at]!] ?? argv[at]!
+    const argument = SHORT.get(argv[at]!) ?? argv[at]!
     if (argument === '--') {
       words.push(...argv.slice(at + 1))
       break
@@ -43,7 +47,7 @@ export function parseArguments(argv: readonly string[], specs: OptionSpecs): Par
 export function leadingWords(argv: readonly string[], global: OptionSpecs, count: number): number[] {
   const places: number[] = []
   for (let at = 0; at < argv.length && places.length < count; at++) {
-    const argument = SHORT[argv[at]!] ?? argv[at]!
+    const argument = SHORT.get(argv[at]!) ?? argv[at]!
     if (argument === '--') break
     if (!isOption(argument)) {
       places.push(at)

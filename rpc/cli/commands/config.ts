@@ -1,3 +1,4 @@
+import { isSettingKey, settingOf } from '../../../config/settings.ts'
 import type { Result } from '../../../schema/methods/index.ts'
 import type { Client } from '../../client/types.ts'
 import { clientConfig } from '../client-config.ts'
@@ -44,20 +45,20 @@ const set: Command = {
     const client = await runningNode(invocation)
     if (client) return shown(invocation, await setOn(client, key, text))
     const { config } = clientConfig(invocation)
-    return shown(invocation, config.store(key, valueFor(config.get(key), text)))
+    return shown(invocation, config.store(key, valueFor(key, text)))
   },
 }
 
 export const configCommands = { list, get, set }
 
 async function setOn(client: Client, key: string, text: string): Promise<Result<'config.set'>> {
-  const before = await client.call('config.get', { key })
-  return client.call('config.set', { key, value: valueFor(before, text) as Result<'config.get'>['value'] })
+  return client.call('config.set', { key, value: valueFor(key, text) as Result<'config.get'>['value'] })
 }
 
 /** A setting that holds text takes the word as it is, also `7` and `true`. */
-function valueFor({ value }: Result<'config.get'>, text: string): unknown {
-  return typeof value === 'string' ? text : jsonOrText(text)
+function valueFor(key: string, text: string): unknown {
+  const isText = isSettingKey(key) && settingOf(key).schema.safeParse(text).success
+  return isText ? text : jsonOrText(text)
 }
 
 function shown({ print }: Invocation, item: Result<'config.get'>): number {
