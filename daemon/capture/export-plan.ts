@@ -1,0 +1,108 @@
+import { VivimError } from '../../schema/errors.ts'
+import { jsonElements } from './json-array-stream.ts'
+import { providerNamed, providerOf } from './providers/index.ts'
+import { isObject, type JsonObject, list, text } from './providers/json-value.ts'
+import type { Provider } from './providers/provider.ts'
+import type { Source } from './sources/source.ts'
+
+export interface ExportFile {
+  readonly name: string
+  readonly size: number
+  readonly provider: Provider
+}
+
+/** What of a source will be read, in this order. */
+export interface ExportPlan {
+  readonly provider: Provider
+  readonly files: readonly ExportFile[]
+  /** Files that look like a part of the export and cannot be read, or should be there and are not. */
+  readonly damaged: readonly string[]
+}
+
+/** A file is known by one of its first elements: the very first may be the broken one. */
+const ELEMENTS_LOOKED_AT = 20
+
+/**
+ * Finds the export in a source by the structure of its files.
+ * @param wanted take only files of this provider.
+ * @throws VivimError InvalidParams when there is none this node can read, Corrupt when what is there is damaged.
+ */
+export async function planExport(source: Source, wanted?: string): Promise<ExportPlan> {
+  if (wanted !== undefined && !providerNamed(wanted))
+    throw new VivimError('InvalidParams', 'This node knows no such provider.', { field: 'provider' })
+  const entries = (await source.entries()).filter(({ name }) => source.kind === 'file' || mayHoldJson(name))
+  const files: ExportFile[] = []
+  const damaged: string[] = []
+  const parts = new Set<string>()
+  for (const { name, size } of [...entries].sort(byName)) {
+    const found = await lookInto(source, name)
+    for (const part of found.manifest) parts.add(part)
+    const { provider } = found
+    if (provider && (wanted === undefined || provider.name === wanted)) files.push({ name, size, provider })
+    else if (!provider && found.broken) damaged.push(name)
+  }
+  const names = entries.map(({ name }) => name)
+  damaged.push(
+    ...[...parts].filter((part) => !names.some((name) => name === part || name.endsWith(`/${part}`))),
+  )
+  const [first] = files
+  if (first) return { provider: first.provider, files, damaged }
+  if (damaged.length > 0) throw new VivimError('Corrupt', 'The export is damaged or cut off.')
+  throw new VivimError('InvalidParams', 'No export that this node can read was found there.', {
+    hint: 'See what it can read with `vivimd call capture.providers`.',
+  })
+}
+
+interface Look {
+  readonly provider?: Provider
+  readonly broken: boolean
+  /** Files a manifest says the conversations are in. */
+  readonly manifest: readonly string[]
+}
+
+async function lookInto(source: Source, name: string): Promise<Look> {
+  let broken = false
+  try {
+    for await (const element of jsonElements(source.open(name))) {
+      if (element.kind === 'element') {
+        const value = parsed(element.bytes)
+        const provider = value && providerOf(value)
+        if (provider) return { provider, broken, manifest: [] }
+        if (value && isObject(value.logical_files))
+          return { broken, manifest: manifestParts(value.logical_files) }
+      } else broken ||= element.reason !== 'not-json'
+      if (element.index + 1 >= ELEMENTS_LOOKED_AT) break
+    }
+  } catch (error) {
+    if (!(error instanceof VivimError)) throw error
+    broken = true
+  }
+  return { broken, manifest: [] }
+}
+
+function manifestParts(logical: JsonObject): string[] {
+  const conversations = logical['conversations.json']
+  return isObject(conversations) ? list(conversations.files).flatMap((file) => text(file) ?? []) : []
+}
+
+function parsed(bytes: Buffer): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'))
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** In archives and folders only what is named like JSON is looked into: the rest are pictures and recordings. */
+function mayHoldJson(name: string): boolean {
+  const base = name.slice(name.lastIndexOf('/') + 1)
+  return /\.(?:json|jsonl|ndjson)$/i.test(base) && !base.startsWith('.') && !name.startsWith('__MACOSX/')
+}
+
+/** `conversations-2` before `conversations-10`, the same on every machine. */
+function byName(a: { name: string }, b: { name: string }): number {
+  const natural = (name: string) => name.replace(/\d+/g, (digits) => digits.padStart(12, '0'))
+  const [first, second] = [natural(a.name), natural(b.name)]
+  return first < second ? -1 : first > second ? 1 : a.name < b.name ? -1 : 1
+}

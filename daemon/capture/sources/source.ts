@@ -1,0 +1,17 @@
+/** One file of a source. */
+export interface SourceEntry {
+  /** Relative, with `/` between folders. */
+  readonly name: string
+  readonly size: number
+}
+
+/** Where an export is read from: an archive, a folder, or one file. Nothing outside of it can be reached. */
+export interface Source {
+  readonly kind: 'zip' | 'folder' | 'file'
+  /** What tells that it is the same as before: sizes and change times, nothing of the content. */
+  readonly fingerprint: string
+  entries(): Promise<readonly SourceEntry[]>
+  /** The bytes of an entry. Throws VivimError `Corrupt` on damage, `NotFound` for a name that is not there. */
+  open(name: string): AsyncIterable<Uint8Array>
+  close(): Promise<void>
+}
