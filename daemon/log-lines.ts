@@ -39,9 +39,9 @@ export function lastError(log: string): string | undefined {
 }
 
 function explained({ msg = '', err }: LogLine): string {
-  const { message, hint } = (err ?? {}) as { message?: unknown; hint?: unknown }
+  const { type, code, message, hint } = (err ?? {}) as Record<string, unknown>
   const parts = [msg, message, hint].filter((text) => typeof text === 'string' && text !== '')
-  return [...new Set(parts)].join(' ')
+  return parts.length > 0 ? [...new Set(parts)].join(' ') : `The log says ${String(code ?? type)}.`
 }
 
 function parsed(text: string): LogLine | undefined {

@@ -1,1 +1,1 @@
-export { type CliOptions, runCli } from './run.ts'
+export { runCli } from './run.ts'
