@@ -87,11 +87,14 @@ const RULES: [name: string, rule: Rule, refused: Files[], fine: Files[]][] = [
       {
         'rpc/a.ts': "import './b.ts'",
         'rpc/b.ts': "import './c.ts'",
-        'rpc/c.ts': "import type { a } from './a.ts'",
+        'rpc/c.ts': "import { a } from './a.ts'",
       },
       { 'rpc/a.ts': "import './a.ts'" },
     ],
-    [{ 'rpc/a.ts': "import './b.ts'\nimport './c.ts'", 'rpc/b.ts': "import './c.ts'", 'rpc/c.ts': '' }],
+    [
+      { 'rpc/a.ts': "import './b.ts'\nimport './c.ts'", 'rpc/b.ts': "import './c.ts'", 'rpc/c.ts': '' },
+      { 'rpc/a.ts': "import './b.ts'", 'rpc/b.ts': "import type { a } from './a.ts'" },
+    ],
   ],
   [
     'the replication core is pure',

@@ -96,11 +96,11 @@ export function checkTargets(tree: SourceTree): Problem[] {
   })
 }
 
-/** Cycles between files, type imports included: a file that needs its importer's types has the wrong boundary. */
+/** Cycles between files as they run; what is erased before cannot load in the wrong order. */
 export function checkCycles(tree: SourceTree): Problem[] {
   const edges = new Map<string, string[]>()
-  for (const { from, target, kind } of allImports(tree))
-    if (kind === 'file' && isCode(target)) edges.set(from, [...(edges.get(from) ?? []), target])
+  for (const { from, target, kind, typeOnly } of allImports(tree))
+    if (kind === 'file' && !typeOnly && isCode(target)) edges.set(from, [...(edges.get(from) ?? []), target])
   const done = new Set<string>()
   const problems: Problem[] = []
   const visit = (file: string, trail: string[]) => {
