@@ -11,7 +11,7 @@ import { VivimError } from '../schema/errors.ts'
 import type { Result } from '../schema/methods/index.ts'
 import { LOG_FILE } from './foreground.ts'
 import { lastError } from './log-lines.ts'
-import type { StartOptions } from './start-command.ts'
+import type { StartOptions } from './start-options.ts'
 
 export interface BackgroundOptions extends StartOptions {
   readonly invocation: Invocation

@@ -8,7 +8,7 @@ import { createLog, type RootLog } from './log.ts'
 import { LogFile } from './log-file.ts'
 import { plainLine } from './log-lines.ts'
 import { handleSignals } from './signals.ts'
-import type { StartOptions } from './start-command.ts'
+import type { StartOptions } from './start-options.ts'
 
 export interface ForegroundOptions extends StartOptions {
   readonly invocation: Invocation

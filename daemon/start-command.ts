@@ -3,15 +3,7 @@ import { usage } from '../rpc/cli/option-parser.ts'
 import { peerIdOfHome } from './home.ts'
 import { held, isHolderAlive, isLockHeld, readLockHolder } from './lock.ts'
 import { nodeConfig, refuseNetworkRoles } from './node-config.ts'
-
-export interface StartOptions {
-  /** The stub that starts this program in another process. */
-  readonly program: string
-  readonly version: string
-  /** When this process started: milliseconds UTC, and on the monotonic clock. */
-  readonly startedAt: number
-  readonly startedMonotonic: number
-}
+import type { StartOptions } from './start-options.ts'
 
 export function startCommand(start: StartOptions): Command {
   return {
