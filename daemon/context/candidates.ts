@@ -6,7 +6,7 @@ import { isUnspaced } from './terms.ts'
 /** Units that go on to the exact scoring. */
 const CANDIDATES = 200
 /** Postings one query may walk: a word in half of a large vault's units says little and costs tens of ms. */
-const POSTINGS = 12_000
+const POSTINGS = 6_000
 /** Rarest words first, and no more than this many. */
 const MATCHED_TERMS = 16
 

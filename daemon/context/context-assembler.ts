@@ -29,7 +29,7 @@ export const ENGINE_VERSION = 'context/1'
 /** Under this room beside the message, headings and fences would take most of it. */
 const SMALLEST_ROOM = 80
 /** Characters read per token of budget: more than nearly any text holds, so that nothing that fits is left unread. */
-const CHARACTERS_PER_TOKEN = 6
+const CHARACTERS_PER_TOKEN = 5
 const CHARACTERS_READ = 4_000_000
 const DROPPED_NAMED = 50
 const QUOTED_LAYERS = ['L2', 'L4', 'L5', 'L6'] as const
@@ -119,7 +119,7 @@ export class ContextAssembler {
         sizes,
         tokenizer,
       ))
-    const { draft, written, tokens, sectionSize } = fitting!
+    const { draft, written, tokens } = fitting!
     const warnings = [...material.warnings]
     if (draft.message !== message)
       warnings.push(
@@ -138,9 +138,10 @@ export class ContextAssembler {
       tokens,
       maxTokens,
       tokenizer,
-      layers: written.sections
-        .map(({ layer, text }) => ({ layer, tokens: sectionSize(text), budget: budgets.get(layer) ?? 0 }))
-        .sort((a, b) => (a.layer < b.layer ? -1 : 1)),
+      layers: layerSizes(draft, tokens, sizeOf).map((one) => ({
+        ...one,
+        budget: budgets.get(one.layer) ?? 0,
+      })),
       items: itemsOf(written, (line) => sizeOf(lineText(line))),
       dropped: dropped.list,
       warnings,
@@ -255,7 +256,6 @@ interface Fitting {
   readonly draft: Draft
   readonly written: Written
   readonly tokens: number
-  readonly sectionSize: (text: string) => number
 }
 
 /** The first draft whose text, counted as a whole, is within the budget. */
@@ -267,11 +267,43 @@ async function firstFitting(
 ): Promise<Fitting | undefined> {
   const all = drafts.map((draft) => ({ draft, written: writeBundle(draft) }))
   const sizeOf = await sizes.of(
-    all.flatMap(({ written }) => [written.text, ...written.sections.map(({ text }) => text)]),
+    all.map(({ written }) => written.text),
     tokenizer,
   )
   const found = all.find(({ written }) => sizeOf(written.text) <= maxTokens)
-  return found && { ...found, tokens: sizeOf(found.written.text), sectionSize: sizeOf }
+  return found && { ...found, tokens: sizeOf(found.written.text) }
+}
+
+/**
+ * Tokens by layer, in order. Tokens may span two lines, so single lines do not add up to the whole: the largest layer
+ * takes the difference.
+ */
+function layerSizes(
+  draft: Draft,
+  tokens: number,
+  sizeOf: (text: string) => number,
+): { layer: LayerName; tokens: number }[] {
+  const linesSize = (lines: readonly Line[]) => {
+    const groups = new Set(lines.map(({ group }) => group).filter((group) => group !== ''))
+    return (
+      lines.reduce((sum, line) => sum + sizeOf(lineText(line)), 0) +
+      [...groups].reduce((sum, group) => sum + sizeOf(groupText(group)), 0)
+    )
+  }
+  const parts = { L2: draft.topics, L4: draft.arc, L5: draft.evidence, L6: draft.history }
+  const layers = QUOTED_LAYERS.filter((layer) => parts[layer].length > 0).map(
+    (layer): LayerBudget => ({
+      layer,
+      tokens: sizeOf(sectionFrame(layer)) + linesSize(parts[layer]),
+    }),
+  )
+  if (layers.length === 0) return draft.message === '' ? [] : [{ layer: 'L7', tokens }]
+  const all: { layer: LayerName; tokens: number }[] = layers.map((one) => ({ ...one }))
+  if (draft.message !== '') all.push({ layer: 'L7', tokens: sizeOf(draft.message) + sizeOf(MESSAGE_HEADING) })
+  const difference = tokens - sizeOf(PREAMBLE) - all.reduce((sum, one) => sum + one.tokens, 0)
+  const largest = all.reduce((most, one) => (one.tokens > most.tokens ? one : most))
+  largest.tokens = Math.max(0, largest.tokens + difference)
+  return all
 }
 
 function onlyMessage(message: string): Draft {

@@ -3,7 +3,6 @@ import type { ContextBundle, TokenizerName } from '../../schema/methods/context.
 import type { Params, Result } from '../../schema/methods/index.ts'
 import type { Vault } from '../vault/vault.ts'
 import { ContextAssembler } from './context-assembler.ts'
-import { epochOf } from './epoch.ts'
 import { Retriever } from './retriever.ts'
 import { search } from './search.ts'
 import { Titles } from './titles.ts'
@@ -15,7 +14,6 @@ const COUNTING_MS = 3_000
 
 /** The context engine of one person: owns its parts, and shares nothing with any other person's. */
 export class ContextOrchestrator {
-  readonly #vault: Vault
   readonly #retriever: Retriever
   readonly #titles: Titles
   readonly #assembler: ContextAssembler
@@ -23,7 +21,6 @@ export class ContextOrchestrator {
   readonly #sizes: TokenSizes
 
   constructor(vault: Vault, counter: TokenCounter) {
-    this.#vault = vault
     this.#retriever = new Retriever(vault)
     this.#titles = new Titles(vault, this.#retriever.corpus)
     this.#assembler = new ContextAssembler(vault, this.#retriever, this.#titles)
@@ -45,7 +42,9 @@ export class ContextOrchestrator {
    * Throws `NotFound` for a conversation that is not there.
    */
   async compile(request: Params<'context.compile'>, signal: AbortSignal): Promise<ContextBundle> {
-    const epoch = epochOf(this.#vault)
+    const { corpus } = this.#retriever
+    corpus.refresh()
+    const { epoch } = corpus
     const material = this.#assembler.gather(request)
     const counted = this.#assembler.fit(material, this.#sizes)
     const bundle = await inTime(counted, AbortSignal.any([signal, AbortSignal.timeout(COUNTING_MS)]))

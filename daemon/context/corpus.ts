@@ -1,4 +1,5 @@
 import type { Sql } from '../vault/sql.ts'
+import { epochOf } from './epoch.ts'
 
 /**
  * What retrieval needs to know of all units: how many there are, and in how many a word stands. Figures are kept
@@ -9,6 +10,7 @@ export class Corpus {
   #changes = -1
   #units: number | undefined
   #newest: number | null | undefined
+  #epoch: string | undefined
   readonly #frequencies = new Map<string, number>()
 
   constructor(sql: Sql) {
@@ -29,6 +31,7 @@ export class Corpus {
       this.#changes = changes
       this.#units = undefined
       this.#newest = undefined
+      this.#epoch = undefined
       this.#frequencies.clear()
     }
     return changes
@@ -46,6 +49,11 @@ export class Corpus {
         'SELECT max(updated_at) AS at FROM conversations',
       )!.at
     return this.#newest
+  }
+
+  get epoch(): string {
+    this.#epoch ??= epochOf(this.#sql)
+    return this.#epoch
   }
 
   /** Units in which this stemmed word stands. */

@@ -1,9 +1,11 @@
+import { detectSpans, type LevelSpan } from '../knowledge/security/levels.ts'
 import type { Line } from './bundle-lines.ts'
 import { dayText } from './dates.ts'
 import { excerpt } from './excerpt.ts'
 import { quoteLine, quoteText } from './quote.ts'
 import type { Hit, Retrieval } from './retriever.ts'
-import { visibleText } from './visibility.ts'
+import type { Unit } from './unit-reader.ts'
+import { maskShown, visibleText } from './visibility.ts'
 
 /** A hit as it may be quoted: whole, and cut to the sentences around its words when it is long. */
 export interface EvidenceLine {
@@ -16,6 +18,8 @@ export interface EvidenceLine {
 
 /** Hits that score under this share of the best are left out, however much room there is. */
 const SCORE_FLOOR = 0.2
+/** One long unit must not use up what is read of all. */
+const MOST_OF_ONE = 0.25
 /** Characters of a hit that is cut. */
 const SHORT = 360
 
@@ -30,6 +34,7 @@ export function evidenceLines(
   const taken = new Set<string>()
   const titles = new Map<string, string>()
   const floor = Math.max(0, (hits[0]?.score ?? 0) * SCORE_FLOOR)
+  const most = Math.max(SHORT, characters * MOST_OF_ONE)
   let left = characters
   for (const hit of hits) {
     if (hit.score <= floor || left <= 0) break
@@ -49,9 +54,8 @@ export function evidenceLines(
     const group = [place.createdAt === null ? '' : dayText(place.createdAt), title]
       .filter((part) => part !== '')
       .join(' — ')
-    // Looked at once more: the vault may hold units of an older extractor that knew less.
-    const shown = visibleText(hit.text, maxSecurityLevel)
-    const text = shown.length > left ? excerpt(shown, weights.idf, Math.max(SHORT, left)) : shown
+    const shown = lookAgain(hit, maxSecurityLevel)
+    const text = excerpt(shown, weights.idf, most)
     const whole = lineOf(hit, text, group)
     lines.push({
       hit,
@@ -62,6 +66,22 @@ export function evidenceLines(
     left -= text.length
   }
   return lines
+}
+
+const spansOfUnits = new WeakMap<Unit, readonly LevelSpan[]>()
+
+/**
+ * A hit's text, checked once more: the vault may hold units of an older extractor that knew less. What was found in a
+ * unit is kept as long as the unit is.
+ */
+function lookAgain({ unit, text, masked }: Hit, maxSecurityLevel: number): string {
+  if (masked) return visibleText(text, maxSecurityLevel)
+  let spans = spansOfUnits.get(unit)
+  if (!spans) {
+    spans = detectSpans(text)
+    spansOfUnits.set(unit, spans)
+  }
+  return maskShown(text, spans, maxSecurityLevel)
 }
 
 /** Time order within the evidence, undated first; then conversation, message and place in it. */

@@ -41,9 +41,10 @@ export class TokenSizes {
 
   #keep(kept: Map<string, number>, text: string, size: number): void {
     if (text.length > LONGEST_KEPT) return
-    if (kept.size >= KEPT || this.#characters > CHARACTERS_KEPT) {
-      for (const map of Object.values(this.#kept)) map.clear()
-      this.#characters = 0
+    for (const [oldest] of kept) {
+      if (kept.size < KEPT && this.#characters < CHARACTERS_KEPT) break
+      kept.delete(oldest)
+      this.#characters -= oldest.length
     }
     kept.set(text, size)
     this.#characters += text.length

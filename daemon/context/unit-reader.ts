@@ -42,7 +42,7 @@ const CONTENT_READ = 40_000
 /** A unit that stands in more places ("Thanks!") is known by the first of them. */
 const PLACES_READ = 8
 const PLACE_ROWS = 4_000
-const UNITS_KEPT = 4_000
+const UNITS_KEPT = 10_000
 const CHARACTERS_KEPT = 8_000_000
 
 /** Reads units with their places; what was read is kept, within bounds, until the database changes. */
@@ -77,7 +77,7 @@ export class UnitReader {
     if (positions.length === 0) return []
     return this.#vault
       .all<{ row: number }>(
-        // CROSS JOIN and `+` hold the planner to this order: a few positions, each through its index.
+        // CROSS JOIN and `+` hold the planner, which has no statistics, to this order and its indexes.
         `SELECT DISTINCT u.rowid_ref AS row
          FROM json_each(?) j
          CROSS JOIN messages m ON m.conversation_id = j.value ->> 0 AND m.position = j.value ->> 1
@@ -102,9 +102,10 @@ export class UnitReader {
   }
 
   #keep(unit: Unit): Unit {
-    if (this.#kept.size >= UNITS_KEPT || this.#characters >= CHARACTERS_KEPT) {
-      this.#kept.clear()
-      this.#characters = 0
+    for (const [row, { content }] of this.#kept) {
+      if (this.#kept.size < UNITS_KEPT && this.#characters < CHARACTERS_KEPT) break
+      this.#kept.delete(row)
+      this.#characters -= content.length
     }
     this.#kept.set(unit.row, unit)
     this.#characters += unit.content.length
@@ -124,33 +125,29 @@ export class UnitReader {
 
   #placesOf(ids: readonly string[]): Map<string, PlaceRow[]> {
     const byUnit = new Map<string, PlaceRow[]>()
-    const rows = this.#placeRows(
-      'o.acu_id IN (SELECT value FROM json_each(?))',
-      JSON.stringify(ids),
-      PLACE_ROWS,
-    )
-    const whole = rows.length < PLACE_ROWS
-    if (whole)
+    const rows = this.#placeRows(ids, PLACE_ROWS)
+    if (rows.length === PLACE_ROWS) for (const id of ids) byUnit.set(id, this.#placeRows([id], PLACES_READ))
+    else
       for (const row of rows) {
         const list = byUnit.get(row.acu_id)
-        if (!list) byUnit.set(row.acu_id, [row])
-        else list.push(row)
+        if (list) list.push(row)
+        else byUnit.set(row.acu_id, [row])
       }
-    else for (const id of ids) byUnit.set(id, this.#placeRows('o.acu_id = ?', id, PLACES_READ))
     return byUnit
   }
 
-  #placeRows(where: string, value: string, limit: number): PlaceRow[] {
+  #placeRows(ids: readonly string[], limit: number): PlaceRow[] {
     const { space } = this.#vault
     return this.#vault.all<PlaceRow>(
       `SELECT o.acu_id, o.message_id, o.conversation_id, o.ordinal, o.heading, o.role, o.live, o.created_at,
          o.security_level, o.spans_json, m.original_id, m.position, m.author, c.state,
          coalesce(c.custom_title, c.title, '') AS title
-       FROM acu_occurrences o
-       JOIN messages m ON m.space = ? AND m.id = o.message_id AND m.deleted = 0 AND m.hidden IS NOT 1
-       JOIN conversations c ON c.space = ? AND c.id = o.conversation_id AND c.deleted = 0
-       WHERE ${where} LIMIT ${limit}`,
-      [space, space, value],
+       FROM json_each(?) j
+       CROSS JOIN acu_occurrences o ON o.acu_id = j.value
+       CROSS JOIN messages m ON m.space = ? AND m.id = o.message_id AND m.deleted = 0 AND m.hidden IS NOT 1
+       CROSS JOIN conversations c ON c.space = ? AND c.id = o.conversation_id AND c.deleted = 0
+       LIMIT ${limit}`,
+      [JSON.stringify(ids), space, space],
     )
   }
 }

@@ -34,7 +34,11 @@ export function visibleUnit(
 
 /** Text that has no unit of its own, a title or a label, under a caller's level. */
 export function visibleText(text: string, maxLevel: number): string {
-  return maskSpans(text, detectSpans(text), Math.min(maxLevel, HIGHEST_SHOWN))
+  return maskShown(text, detectSpans(text), maxLevel)
+}
+
+export function maskShown(text: string, spans: readonly LevelSpan[], maxLevel: number): string {
+  return maskSpans(text, spans, Math.min(maxLevel, HIGHEST_SHOWN))
 }
 
 /**

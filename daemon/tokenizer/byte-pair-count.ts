@@ -52,6 +52,28 @@ export function countBytepairs(piece: Uint8Array, rankOf: RankOf): number {
   return parts
 }
 
+/**
+ * The same for a short piece of ASCII, by the plain scan: its bytes are its characters, so ranks are looked up by
+ * slices, without a decoder. Most words of a text that are no token of their own come this way.
+ */
+export function countShortAscii(piece: string, rankOf: (slice: string) => number | undefined): number {
+  const starts = Array.from({ length: piece.length + 1 }, (_, i) => i)
+  const rankAt = (i: number) =>
+    i + 2 < starts.length
+      ? (rankOf(piece.slice(starts[i], starts[i + 2])) ?? Number.POSITIVE_INFINITY)
+      : Number.POSITIVE_INFINITY
+  const ranks = starts.map((_, i) => rankAt(i))
+  for (;;) {
+    let best = 0
+    for (let i = 1; i < ranks.length; i++) if (ranks[i]! < ranks[best]!) best = i
+    if (ranks[best] === Number.POSITIVE_INFINITY) return starts.length - 1
+    starts.splice(best + 1, 1)
+    ranks.splice(best + 1, 1)
+    ranks[best] = rankAt(best)
+    if (best > 0) ranks[best - 1] = rankAt(best - 1)
+  }
+}
+
 /** A binary min-heap of pairs by (rank, part). */
 class PairHeap {
   size = 0

@@ -2,7 +2,7 @@ import { BytePairEncodingCore } from 'gpt-tokenizer/BytePairEncodingCore'
 import { Cl100KBase } from 'gpt-tokenizer/encodingParams/cl100k_base'
 import { O200KBase } from 'gpt-tokenizer/encodingParams/o200k_base'
 import type { TokenizerName } from '../../schema/methods/context.ts'
-import { countBytepairs } from './byte-pair-count.ts'
+import { countBytepairs, countShortAscii } from './byte-pair-count.ts'
 
 /** One encoding, loaded. */
 export interface Encoding {
@@ -17,8 +17,10 @@ interface Core {
   bytePairEncode(piece: string): number[]
 }
 
-/** Pieces up to this many UTF-16 units go through gpt-tokenizer's own merge, which is quadratic but fast when short. */
+/** Pieces up to this many UTF-16 units are merged by plain scans, which are quadratic but fast when short. */
 const SHORT_PIECE = 48
+
+const ASCII = /^[\0-\x7f]*$/
 
 /** Loads an encoding's ranks: about 100 ms and 40 MB, so once per thread. */
 export async function loadEncoding(name: TokenizerName): Promise<Encoding> {
@@ -30,14 +32,16 @@ export async function loadEncoding(name: TokenizerName): Promise<Encoding> {
   const core = new BytePairEncodingCore({ ...parameters, mergeCacheSize: 0 }) as unknown as Core
   const encoder = new TextEncoder()
   const rankOf = (bytes: Uint8Array) => core.getBpeRankFromBytes(bytes)
+  const rankOfSlice = (slice: string) => core.getBpeRankFromString(slice)
   return {
     count(text) {
       let tokens = 0
       for (const [piece] of text.matchAll(parameters.tokenSplitRegex)) {
         if (piece.length === 1 && piece.charCodeAt(0) < 128) tokens += 1
         else if (core.getBpeRankFromString(piece) !== undefined) tokens += 1
-        else if (piece.length <= SHORT_PIECE) tokens += core.bytePairEncode(piece).length
-        else tokens += countBytepairs(encoder.encode(piece), rankOf)
+        else if (piece.length > SHORT_PIECE) tokens += countBytepairs(encoder.encode(piece), rankOf)
+        else if (ASCII.test(piece)) tokens += countShortAscii(piece, rankOfSlice)
+        else tokens += core.bytePairEncode(piece).length
       }
       return tokens
     },
