@@ -9,7 +9,7 @@ import { duration, oneLine, Stage } from './stage.ts'
 const stage = new Stage()
 const node = new NodeUnderDemo()
 
-function expect(condition: boolean, otherwise: string): asserts condition {
+function expect(condition: unknown, otherwise: string): asserts condition {
   if (!condition) throw new Error(otherwise)
 }
 
@@ -105,6 +105,9 @@ async function showKnowledge(client: Client): Promise<void> {
 
 function showSealing(): void {
   stage.step('Secrets that were pasted into chats')
+  const plain = byteSearch(node.home, 'knock the gauge API over', ['utf8'])
+  expect(plain.length > 0, 'not even plain text was found: the search is blind')
+  stage.said('ordinary text is plain in vault.db: use disk encryption for that')
   for (const [what, secret] of [
     ['the API key', FAKE_API_KEY],
     ['the card number', TEST_CARD],
@@ -120,24 +123,29 @@ function showSealing(): void {
 async function ask(client: Client): Promise<void> {
   stage.step('Search, in both languages')
   for (const query of ['migration duplicate column user_version', 'Konjunktiv Vergangenheit hätte wäre']) {
-    stage.typed(`vivimd search "${query}" --limit 3`)
-    stage.said(await node.run('search', query, '--limit', '3'), 9)
+    stage.typed(`vivimd search "${query}" --kinds unit --limit 3`)
+    stage.said(await node.run('search', query, '--kinds', 'unit', '--limit', '3'), 9)
   }
 
   stage.step('A question, answered with cited context')
-  const question = 'How big is the solar battery we bought, and what did it cost?'
+  const question = 'Which solar battery quote did we sign, and what did it cost?'
   stage.typed(`vivimd context "${question}" --max-tokens 600`)
   const bundle = await client.call('context.compile', { message: question, maxTokens: 600 })
   stage.said(bundle.text, 24)
   expect(bundle.tokens <= 600, `the bundle has ${bundle.tokens} tokens, more than 600`)
   expect(/10\.2 kWh/.test(bundle.text) && /7,480/.test(bundle.text), 'the answer is not in the context')
-  for (const { citation, conversationId, date } of bundle.items
-    .filter((item) => item.conversationId)
-    .slice(0, 4)) {
-    const { title } = await client.call('conversations.get', { id: conversationId!, branch: 0 })
-    const day = date === null ? '' : ` (${new Date(date).toISOString().slice(0, 10)})`
-    stage.said(`${citation} ${oneLine(title)}${day}`)
-  }
+  const line = bundle.text
+    .split('\n')
+    .find((each) => each.startsWith('[c') && each.includes('10.2 kWh for 7,480'))
+  const source = bundle.items.find(({ citation }) => line?.startsWith(citation))
+  expect(source?.conversationId, 'the answer has no citation')
+  const { title, messages } = await client.call('conversations.get', { id: source.conversationId, branch: 0 })
+  const message = messages.find(({ id }) => id === source.messageId)
+  expect(message, 'the cited message is not in the cited conversation')
+  const day = new Date(source.date ?? 0).toISOString().slice(0, 10)
+  stage.checked(
+    `${source.citation} leads to its source: a message of the ${message.role}, ${day}, in "${title}"`,
+  )
   stage.checked(`${bundle.tokens} of 600 tokens, ${bundle.items.length} cited items`)
 }
 
