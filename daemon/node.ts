@@ -98,6 +98,7 @@ async function start(
         random,
         log: log.child({ subsystem: 'users' }),
         clockOffsetMs,
+        privateFolders: [paths.home, paths.users],
         tokenizer: () => tokenizer.connect(),
         openUsers: config.value('limits.openUsers'),
       })

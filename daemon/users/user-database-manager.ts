@@ -26,6 +26,8 @@ export interface UserDatabaseManagerOptions {
     warn(details: object, message: string): void
   }
   readonly clockOffsetMs?: number
+  /** The node's own folders, which no import may read. */
+  readonly privateFolders?: readonly string[]
   /** A new way to the shared token counter, for one more worker. */
   readonly tokenizer?: () => MessagePort
   /** By default LIMITS.openUsers and LIMITS.userBusyMs. */
@@ -190,7 +192,15 @@ export class UserDatabaseManager {
   }
 
   #start(keys: UserKeys): Promise<UserHost> {
-    const { now, log, openHost, deadlineOf, clockOffsetMs = 0, tokenizer } = this.#options
+    const {
+      now,
+      log,
+      openHost,
+      deadlineOf,
+      clockOffsetMs = 0,
+      privateFolders = [],
+      tokenizer,
+    } = this.#options
     const { did, deviceDid, deviceKey, vaultKey, spaceSecret } = keys
     const folder = this.#folderOf(did)
     folder.make()
@@ -203,6 +213,7 @@ export class UserDatabaseManager {
       spaceSecret,
       databasePath: folder.databasePath,
       clockOffsetMs,
+      privateFolders,
       ...(tokenizer ? { tokenizer: tokenizer() } : {}),
     }
     return openHost(engine, {

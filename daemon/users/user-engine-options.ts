@@ -15,6 +15,10 @@ export interface UserEngineOptions {
   readonly spaceSecret: Uint8Array
   /** Added to the machine's clock; 0 outside tests. */
   readonly clockOffsetMs: number
+  /** The node's own folders: no import reads them. */
+  readonly privateFolders?: readonly string[]
+  /** A failure nobody foresaw; `what` names the part and holds no content. */
+  readonly onError?: (what: string, error: unknown) => void
   /** The way to the token counter all users share. */
   readonly tokenizer?: MessagePort
   /**

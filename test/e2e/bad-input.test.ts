@@ -64,7 +64,10 @@ describe('bad input', { timeout: 120_000 }, () => {
       -32602,
     ],
     'a wrong type': ['{"jsonrpc":"2.0","id":1,"method":"search.query","params":{"query":7}}', -32602],
-    'parameters by position': ['{"jsonrpc":"2.0","id":1,"method":"search.query","params":["tea"]}', -32602],
+    'too many parameters by position': [
+      '{"jsonrpc":"2.0","id":1,"method":"search.query","params":["tea","milk"]}',
+      -32602,
+    ],
     'a prototype name': ['{"jsonrpc":"2.0","id":1,"method":"__proto__"}', -32601],
     'a made-up cursor': [
       '{"jsonrpc":"2.0","id":1,"method":"conversations.list","params":{"cursor":"!!"}}',

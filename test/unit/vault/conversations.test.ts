@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Conversations } from '../../../daemon/vault/conversation-methods.ts'
+import { Conversations } from '../../../daemon/vault/conversations.ts'
 import type { FactChange } from '../../../daemon/vault/vault.ts'
 import { type TemporaryVault, temporaryVault } from '../../support/temporary-vault.ts'
 

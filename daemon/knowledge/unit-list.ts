@@ -1,0 +1,62 @@
+import type { UnitItem } from '../../schema/methods/knowledge.ts'
+import type { SqlValue } from '../vault/sql.ts'
+import type { Vault } from '../vault/vault.ts'
+import { type LevelSpan, maskSpans } from './security/levels.ts'
+
+/** A unit with the place where it first occurs. */
+export interface UnitWithPlace {
+  readonly id: string
+  readonly content: string
+  readonly language: string | null
+  readonly type: UnitItem['type']
+  readonly category: UnitItem['category']
+  readonly quality: number
+  readonly security_level: number
+  readonly state: UnitItem['state']
+  readonly conversation_id: string
+  readonly message_id: string
+  readonly part: number
+  readonly start: number
+  readonly end: number
+  readonly spans_json: string | null
+}
+
+/** Units and their first place: the one with the lowest (message, part, start). */
+const UNITS = `
+  SELECT u.id, u.content, u.language, u.type, u.category, u.quality, u.security_level, u.state,
+    o.conversation_id, o.message_id, o.part, o.start, o.end, o.spans_json
+  FROM atomic_chat_units u JOIN acu_occurrences o ON o.acu_id = u.id
+    AND (o.message_id, o.part, o.start) = (
+      SELECT message_id, part, start FROM acu_occurrences WHERE acu_id = u.id ORDER BY message_id, part, start LIMIT 1)`
+
+/** Units that meet the conditions; `tail` orders and limits them. */
+export function selectUnits(
+  vault: Vault,
+  conditions: readonly string[],
+  values: readonly SqlValue[],
+  tail: string,
+): UnitWithPlace[] {
+  const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''
+  return vault.all<UnitWithPlace>(`${UNITS} ${where} ${tail}`, values)
+}
+
+/** What a caller of this level sees of a unit. */
+export function unitItem(unit: UnitWithPlace, maxSecurityLevel: number): UnitItem {
+  const spans: LevelSpan[] = unit.spans_json === null ? [] : JSON.parse(unit.spans_json)
+  return {
+    id: unit.id,
+    type: unit.type,
+    category: unit.category,
+    content: maskSpans(unit.content, spans, maxSecurityLevel),
+    ...(unit.language === null ? {} : { language: unit.language }),
+    qualityScore: unit.quality,
+    securityLevel: unit.security_level,
+    isPersonal: unit.security_level >= 2,
+    state: unit.state,
+    conversationId: unit.conversation_id,
+    messageId: unit.message_id,
+    part: unit.part,
+    start: unit.start,
+    end: unit.end,
+  }
+}

@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto'
+import type { UserMethodName } from '../../schema/methods/index.ts'
+import { ImportJobs } from '../capture/import-jobs.ts'
+import { captureMethods } from '../capture/methods.ts'
+import { revealParts } from '../capture/secret-sealer.ts'
+import { contextMethods } from '../context/methods.ts'
+import { Derivation } from '../knowledge/derivation.ts'
+import { knowledgeMethods } from '../knowledge/methods.ts'
+import { detectSpans, maskSpans } from '../knowledge/security/levels.ts'
+import { inThreadCounter } from '../tokenizer/in-thread-counter.ts'
+import { PortTokenCounter } from '../tokenizer/port-counter.ts'
+import { conversationMethods } from '../vault/conversation-methods.ts'
+import { Conversations } from '../vault/conversations.ts'
+import { type OpenVault, openVault } from '../vault/open-vault.ts'
+import { createPace } from '../vault/pace.ts'
+import { SyncView } from '../vault/sync-methods.ts'
+import { contentProblems } from './content-problems.ts'
+import type { UserEngine, UserMethods } from './user-engine.ts'
+import type { OpenUserEngine, UserEngineOptions } from './user-engine-options.ts'
+
+/** The trash is looked at when a user opens and this often after. */
+const TRASH_EVERY_MS = 3_600_000
+
+/** Puts one person's engine together: their vault, capture, knowledge and context, and nobody else's. */
+export const openUserEngine: OpenUserEngine = async (options) => {
+  const vault = openVault({
+    path: options.databasePath,
+    did: options.did,
+    deviceKey: options.deviceKey,
+    vaultKey: options.vaultKey,
+    spaceSecret: options.spaceSecret,
+    now: () => Date.now() + options.clockOffsetMs,
+    random: (bytes) => new Uint8Array(randomBytes(bytes)),
+  })
+  try {
+    return assemble(vault, options)
+  } catch (error) {
+    vault.close()
+    throw error
+  }
+}
+
+function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
+  const derivation = new Derivation({ vault, onError: options.onError ?? (() => {}) })
+  const jobs = new ImportJobs({
+    vault,
+    random: (bytes) => new Uint8Array(randomBytes(bytes)),
+    privateFolders: options.privateFolders ?? [],
+    pace: createPace(),
+    wakeDerivation: () => derivation.wake(),
+    indexed: async (ids, signal) => {
+      await derivation.derived(ids, signal)
+      await derivation.settled(signal)
+    },
+    onBusy: options.onPendingWork,
+    onUnexpected: (error) => options.onError?.('import', error),
+  })
+  const conversations = new Conversations(vault, {
+    forgetDerived: (tx, id) => derivation.forget(tx, id),
+    wakeDerivation: () => derivation.wake(),
+    mask: (text, level) => maskSpans(text, detectSpans(text), level),
+    reveal: (sealed, parts) => revealParts(vault, sealed, parts),
+  })
+  const sync = new SyncView(vault, options.deviceDid, (pace) => contentProblems(vault, pace))
+  const counter = options.tokenizer ? new PortTokenCounter(options.tokenizer) : inThreadCounter
+
+  const methods: UserMethods<UserMethodName> = {
+    ...captureMethods({
+      vault,
+      jobs,
+      pace: createPace(),
+      wakeDerivation: () => derivation.wake(),
+      indexed: (ids, signal) => derivation.derived(ids, signal),
+    }),
+    ...conversationMethods(conversations),
+    ...knowledgeMethods(vault),
+    ...contextMethods({ vault, counter }),
+    'sync.status': () => sync.status(),
+    'sync.operations': (params) => sync.operations(params),
+    'sync.verify': () => sync.verify(),
+    'sync.rebuild': (_, call) => derivation.rebuild(call.signal),
+  }
+
+  if (vault.purgePending) vault.purge()
+  conversations.emptyOldTrash()
+  const trash = setInterval(() => conversations.emptyOldTrash(), TRASH_EVERY_MS)
+  trash.unref()
+  if (derivation.busy) derivation.wake()
+  jobs.resumeAll()
+  options.onPendingWork(jobs.busy)
+
+  return {
+    call: async (method, params, call) => {
+      call.signal.throwIfAborted()
+      return await methods[method](params, call)
+    },
+    probe: async () => {
+      vault.transact((tx) => {
+        const value = vault.now()
+        tx.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', ?)", [value])
+        if (tx.get<{ value: number }>("SELECT value FROM meta WHERE name = 'probe'")?.value !== value)
+          throw new Error('the database does not give back what was written')
+      })
+    },
+    get busy() {
+      return jobs.busy || derivation.busy
+    },
+    close: async () => {
+      clearInterval(trash)
+      await jobs.close()
+      await derivation.stop()
+      if (counter instanceof PortTokenCounter) counter.close()
+      vault.close()
+    },
+  }
+}
