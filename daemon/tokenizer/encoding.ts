@@ -36,7 +36,7 @@ export async function loadEncoding(name: TokenizerName): Promise<Encoding> {
   return {
     count(text) {
       let tokens = 0
-      for (const [piece] of text.matchAll(parameters.tokenSplitRegex)) {
+      for (const piece of text.match(parameters.tokenSplitRegex) ?? []) {
         if (piece.length === 1 && piece.charCodeAt(0) < 128) tokens += 1
         else if (core.getBpeRankFromString(piece) !== undefined) tokens += 1
         else if (piece.length > SHORT_PIECE) tokens += countBytepairs(encoder.encode(piece), rankOf)
