@@ -72,8 +72,8 @@ function generateUnit(
   const { content, spans } = safeContent(unitClass, cut.text)
   if (content.trim() === '') return undefined
   const role = cut.aside === 'thought' ? 'assistant' : cut.aside === 'tool' ? 'tool' : said
-  // Rules read the source with its lines; what is secret is in it no more than in the content.
-  const text = unitClass === 'text' ? maskSpans(cut.text, detectSpans(cut.text), 4).trim() : content
+  // Rules read the source with its lines; nothing of it is kept but their names.
+  const text = unitClass === 'text' ? cut.text : content
   const view = { kind: cut.kind, text, language: cut.language, role, aside: cut.aside, repliesFirst }
   const { type, typeRule, category, categoryRule } = classify(view)
   const quality = scoreQuality({ ...view, hasHeading: cut.headings.length > 0, live })

@@ -5,6 +5,7 @@ import { aggregateUnit, type UnitAggregate, type UnitWitness } from './derived-r
 interface StoredUnit {
   readonly rowid_ref: number
   readonly id: string
+  readonly class: string
   readonly content: string
   readonly context: string
   readonly type: string
@@ -52,7 +53,7 @@ export function refreshUnits(
 
 function storedUnits(tx: VaultTransaction, ids: readonly string[]): Map<string, StoredUnit> {
   const rows = tx.all<StoredUnit>(
-    `SELECT rowid_ref, id, content, context, type, category, quality, security_level, state
+    `SELECT rowid_ref, id, class, content, context, type, category, quality, security_level, state
      FROM atomic_chat_units WHERE id IN (SELECT value FROM json_each(?))`,
     [JSON.stringify(ids)],
   )
@@ -96,13 +97,24 @@ function witnessesOf(
   return byUnit
 }
 
+/** Scripts without spaces, and names made of parts: what whole words do not find. */
+const NEEDS_TRIGRAMS =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]|\p{Ll}\p{Lu}|\w[_/.:-]\w/u
+
+/** Whether the trigram index holds a unit: a function of what the row says, so that taking it out agrees. */
+function hasTrigrams(unitClass: string, content: string): boolean {
+  return unitClass !== 'text' || NEEDS_TRIGRAMS.test(content)
+}
+
 /** FTS5 with external content takes a row out by the values it was put in with. */
-function removeUnit(tx: VaultTransaction, { rowid_ref, content, context }: StoredUnit): void {
+function removeUnit(tx: VaultTransaction, unit: StoredUnit): void {
+  const { rowid_ref, content, context } = unit
   unindex(tx, rowid_ref, content, context)
-  tx.run("INSERT INTO unit_trigram_index (unit_trigram_index, rowid, content) VALUES ('delete', ?, ?)", [
-    rowid_ref,
-    content,
-  ])
+  if (hasTrigrams(unit.class, content))
+    tx.run("INSERT INTO unit_trigram_index (unit_trigram_index, rowid, content) VALUES ('delete', ?, ?)", [
+      rowid_ref,
+      content,
+    ])
   tx.run('DELETE FROM atomic_chat_units WHERE rowid_ref = ?', [rowid_ref])
 }
 
@@ -169,8 +181,11 @@ function insertUnits(tx: VaultTransaction, derived: DerivedConversation, ids: Re
     'INSERT INTO unit_index (rowid, content, context) SELECT rowid_ref, content, context FROM atomic_chat_units WHERE rowid_ref > ?',
     [last],
   )
-  tx.run(
-    'INSERT INTO unit_trigram_index (rowid, content) SELECT rowid_ref, content FROM atomic_chat_units WHERE rowid_ref > ?',
-    [last],
-  )
+  const trigrams = Array.from(first.values()).filter((unit) => hasTrigrams(unit.class, unit.content))
+  if (trigrams.length > 0)
+    tx.run(
+      `INSERT INTO unit_trigram_index (rowid, content) SELECT rowid_ref, content FROM atomic_chat_units
+       WHERE id IN (SELECT value FROM json_each(?))`,
+      [JSON.stringify(trigrams.map(({ id }) => id))],
+    )
 }
