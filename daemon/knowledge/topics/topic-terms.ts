@@ -1,6 +1,6 @@
-import { STOP_WORDS } from '../../context/stop-words.ts'
-import { isUnspaced, plainForm, stemOf, wordsOf } from '../../context/terms.ts'
 import { detectSpans, maskSpans } from '../security/levels.ts'
+import { STOP_WORDS } from './stop-words.ts'
+import { isUnspaced, plainForm, stemOf, wordsOf } from './words.ts'
 
 /** A term a text is about: one word or two neighbours. */
 export interface TopicTerm {
