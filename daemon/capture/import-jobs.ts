@@ -129,7 +129,10 @@ export class ImportJobs {
    */
   async wait(id: string, until: 'stored' | 'indexed', signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    if (!SETTLED.has(this.#row(id).state)) await this.#settles(id, signal)
+    if (!SETTLED.has(this.#row(id).state)) {
+      this.#refuseWhenClosed()
+      await this.#settles(id, signal)
+    }
     if (until === 'stored') return
     const { position, total } = this.#row(id)
     const progress = { jobId: id, done: position, ...(total === null ? {} : { total }), stage: 'indexing' }
@@ -200,13 +203,13 @@ export class ImportJobs {
   async #run(id: string, current: { readonly stop: AbortController; reason?: StopReason }): Promise<void> {
     try {
       this.#setState(id, 'running')
-      await runImport(this.#row(id), {
+      const complete = await runImport(this.#row(id), {
         ...this.#options,
         signal: current.stop.signal,
         tell: (progress, always) => this.#progress.tell(progress, always),
         openSource: (source) => this.open(source),
       })
-      if (current.reason === undefined) this.#setState(id, 'done')
+      if (complete && (current.reason ?? 'closed') === 'closed') this.#setState(id, 'done')
     } catch (error) {
       const known = error instanceof VivimError ? error : new VivimError('Internal')
       if (known !== error) this.#options.onUnexpected?.(error)

@@ -36,8 +36,11 @@ export interface ImportRun {
 /** Failures of the vault itself: going on would fail every conversation. */
 const FATAL = new Set(['StorageFull', 'UserUnavailable', 'Corrupt'])
 
-/** Reads a job's source from its position on. Throws what ends the job; everything else is a line of its report. */
-export async function runImport(job: JobRow, run: ImportRun): Promise<void> {
+/**
+ * Reads a job's source from its position on; answers false when it was stopped before the end. Throws what ends the
+ * job; everything else is a line of its report.
+ */
+export async function runImport(job: JobRow, run: ImportRun): Promise<boolean> {
   const { vault, signal } = run
   const source = await run.openSource(sourceOf(vault, job))
   try {
@@ -49,9 +52,10 @@ export async function runImport(job: JobRow, run: ImportRun): Promise<void> {
     const total = (isSame ? job.total : null) ?? (await counted(run, job.id, source, plan))
     let done = isSame ? job.position : 0
     const progress = () => ({ jobId: job.id, done, total, stage: 'storing' })
-    if (!signal.aborted) run.tell(progress(), true)
+    if (signal.aborted) return false
+    run.tell(progress(), true)
     for await (const item of readExport(source, plan, done)) {
-      if (signal.aborted) return
+      if (signal.aborted) return false
       if (item.kind === 'damaged')
         vault.transact((tx) => addError(tx, job.id, item.where, 'Corrupt', item.message))
       else {
@@ -63,6 +67,7 @@ export async function runImport(job: JobRow, run: ImportRun): Promise<void> {
       await run.pace()
     }
     run.tell({ ...progress(), stage: 'stored' }, true)
+    return true
   } finally {
     await source.close()
   }

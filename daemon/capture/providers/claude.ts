@@ -61,7 +61,7 @@ function exported(conversation: JsonObject): ParsedElement {
           summary: conversation.summary,
         }),
       }),
-      title: shortText(conversation.name ?? conversation.snapshot_name, LIMITS.titleCharacters) ?? null,
+      title: titleOf(conversation.name, conversation.title, conversation.snapshot_name),
       messages,
       currentMessageId: idAt(text(conversation.current_leaf_message_uuid)) ?? null,
     },
@@ -158,7 +158,7 @@ function designed(session: JsonObject): ParsedElement {
         originalId: shortText(session.uuid, MAX_ID),
         metadata: stated({ kind: 'design session', project: project.name, projectId: project.uuid }),
       }),
-      title: shortText(session.name ?? session.title ?? project.name, LIMITS.titleCharacters) ?? null,
+      title: titleOf(session.name, session.title, project.name),
       messages: messages.slice(0, LIMITS.conversationMessages),
     },
     [],
@@ -177,6 +177,10 @@ function result(
     ...definedFields({ createdAt: instant(source.created_at), updatedAt: instant(source.updated_at) }),
   }
   return { conversations: [conversation], skipped: [], notes }
+}
+
+function titleOf(...candidates: unknown[]): string | null {
+  return shortText(candidates.find(text), LIMITS.titleCharacters) ?? null
 }
 
 function roleOf(sender: unknown): Role {

@@ -36,6 +36,9 @@ export class FileSource implements Source {
   }
 }
 
+/** What bytes without a name are called in reports. */
+const DATA = 'data'
+
 /** Bytes a caller sent, as if they were a file. */
 export class BytesSource implements Source {
   readonly kind = 'file'
@@ -48,10 +51,11 @@ export class BytesSource implements Source {
   }
 
   async entries(): Promise<readonly SourceEntry[]> {
-    return [{ name: 'data', size: this.#bytes.length }]
+    return [{ name: DATA, size: this.#bytes.length }]
   }
 
-  async *open(): AsyncIterable<Uint8Array> {
+  async *open(name: string): AsyncIterable<Uint8Array> {
+    if (name !== DATA) throw new VivimError('NotFound', 'There is no such file.')
     yield this.#bytes
   }
 
