@@ -120,7 +120,7 @@ export class Derivation {
     try {
       const conversation = loadConversation(vault, id)
       const derived = conversation && deriveConversation(conversation)
-      vault.transact((tx) => {
+      vault.transactDerived((tx) => {
         if (derived) storeConversation(tx, vault.space, derived)
         else forgetConversation(tx, vault.space, id)
         tx.run('DELETE FROM derivation_queue WHERE conversation_id = ?', [id])
@@ -129,7 +129,7 @@ export class Derivation {
     } catch (error) {
       if (error instanceof VivimError && error.code !== 'Corrupt') throw error
       this.#onError(id, error)
-      vault.transact((tx) => tx.run('DELETE FROM derivation_queue WHERE conversation_id = ?', [id]))
+      vault.transactDerived((tx) => tx.run('DELETE FROM derivation_queue WHERE conversation_id = ?', [id]))
     }
   }
 
@@ -165,7 +165,7 @@ export class Derivation {
   /** Every conversation again, those in the trash included: their rows go. */
   #queueAll(): void {
     const vault = this.#vault
-    vault.transact((tx) => {
+    vault.transactDerived((tx) => {
       for (const table of ['acu_occurrences', 'acu_links', 'atomic_chat_units'])
         tx.run(`DELETE FROM ${table}`)
       for (const index of ['unit_index', 'unit_trigram_index'])

@@ -60,6 +60,14 @@ export class Database implements Sql {
     guard(() => this.#database.exec(sql))
   }
 
+  /**
+   * FULL waits for the disk at each commit; NORMAL leaves that to the next commit that waits, and loses nothing but
+   * the last commits when the power fails: the log stays in order. Not inside a transaction.
+   */
+  set durability(level: 'FULL' | 'NORMAL') {
+    this.#pragma(`synchronous = ${level}`)
+  }
+
   get inTransaction(): boolean {
     return this.#database.inTransaction
   }

@@ -142,6 +142,15 @@ class FileVault implements OpenVault {
     }
   }
 
+  transactDerived<T>(work: (tx: VaultTransaction) => T): T {
+    this.database.durability = 'NORMAL'
+    try {
+      return this.transact((tx) => work({ ...tx, write: refuseFacts }))
+    } finally {
+      this.database.durability = 'FULL'
+    }
+  }
+
   seal(purpose: string, bytes: Uint8Array): Uint8Array {
     return this.#sealing.seal(purpose, bytes)
   }
@@ -279,6 +288,10 @@ class FileVault implements OpenVault {
 }
 
 const SCHEMA_VERSION = latestSchemaVersion()
+
+function refuseFacts(): never {
+  throw new Error('facts are written durably')
+}
 
 function entityOf(name: string): ReplicatedEntity {
   const entity = ENTITY_BY_NAME.get(name)

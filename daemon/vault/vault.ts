@@ -26,6 +26,11 @@ export interface Vault extends Sql {
   readonly did: string
   /** Runs `work` in one durable transaction: when it returns, the data survives power loss. Never nested, never async. */
   transact<T>(work: (tx: VaultTransaction) => T): T
+  /**
+   * The same for what can be made again, such as derived rows: whole or not at all, but a power loss may take the last
+   * ones back. Writing facts here throws.
+   */
+  transactDerived<T>(work: (tx: VaultTransaction) => T): T
   /** The private space's row number, the `space` of every fact row so far. */
   readonly space: number
   /** AES-256-GCM under the vault key. Deterministic: equal (purpose, bytes) give equal output. */

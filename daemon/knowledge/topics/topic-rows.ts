@@ -9,7 +9,7 @@ export async function rebuildTopics(
   finish: (tx: VaultTransaction) => void,
 ): Promise<number> {
   const topics = await deriveTopics(topicSources(vault), pace)
-  vault.transact((tx) => {
+  vault.transactDerived((tx) => {
     for (const table of ['topic_profiles', 'topic_units', 'topic_conversations'])
       tx.run(`DELETE FROM ${table}`)
     for (const topic of topics) insertTopic(tx, topic)
