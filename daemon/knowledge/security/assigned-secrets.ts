@@ -59,7 +59,7 @@ export function findAssignedSecrets(text: string): SecretSpan[] {
       Array.from(window.text.matchAll(pattern), (match) => {
         const written = match[group]!
         const quoted = /^["'`]/.test(written)
-        const value = quoted ? written.slice(1, -1) : written.replace(/[.,;:!?)\]}>*]+$/, '')
+        const value = quoted ? written.slice(1, -1) : written.replace(/[.,;:?)\]}>*]+$/, '')
         if (!accepts(value, quoted, match)) return []
         const start = window.start + match.index + match[0].length - written.length + (quoted ? 1 : 0)
         return [{ start, end: start + value.length, kind }]

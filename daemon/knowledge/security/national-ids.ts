@@ -100,8 +100,8 @@ const FORMS: readonly IdForm[] = [
   },
   {
     kind: 'passport',
-    pattern: /(?<![\w-])(?=[A-Z0-9]*\d{4})[A-Z0-9]{8,9}(?![\w-])/g,
-    word: /passport (?:no|num|nr|#|is|:)|passnummer|reisepass|personalausweis|ausweisnummer/i,
+    pattern: /(?<![\w-])(?=(?:[A-Z]*\d){4})[A-Z0-9]{8,9}(?![\w-])/g,
+    word: /passport(?: (?:no|num|nr|#|is)|:)|passnummer|reisepass|personalausweis|ausweisnummer/i,
     valid: () => true,
   },
 ]

@@ -27,7 +27,7 @@ const MONTH = String.raw`(?:jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch)?|märz
 const DAY = String.raw`\d{1,2}(?:st|nd|rd|th|\.)?`
 const DATE = String.raw`(?:\d{4}-\d{2}-\d{2}|\d{1,2}([./-]) ?\d{1,2}\2 ?(?:\d{4}|\d{2})|${MONTH} ${DAY},? \d{4}|${DAY} (?:of )?${MONTH},? \d{4})`
 const BIRTH = new RegExp(
-  String.raw`(?:\bborn(?: \w+)?(?: on)?|date of birth|birth ?date|birthday|\bd\.?o\.?b\.?|geboren(?: am)?|\bgeb\.|geburtsdatum|geburtstag|née? le|fecha de nacimiento)(?: (?:is|was|ist|war|am|on|the|den|in \p{L}{2,20} (?:on|am)))*[:=,]? {0,2}(?:the )?\(?(${DATE})(?!\d)`,
+  String.raw`(?:\bborn(?: \p{L}+)?(?: on)?|date of birth|birth ?date|birthday|\bd\.?o\.?b\.?|geboren(?: am)?|\bgeb\.|geburtsdatum|geburtstag|née? le|fecha de nacimiento)(?: (?:is|was|ist|war|am|on|the|den|in \p{L}{2,20} (?:on|am)))*[:=,]? {0,2}(?:the )?\(?(${DATE})(?!\d)`,
   'giu',
 )
 

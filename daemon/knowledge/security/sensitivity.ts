@@ -8,7 +8,7 @@ export interface Sensitivity {
 const FIRST_PERSON =
   /(?<![\p{L}\p{N}'])(?:I(?:['’](?:m|ve|d|ll))?|[Mm]y|[Mm]ine|[Mm]e|[Mm]yself|[Ww]e|[Oo]ur|[Uu]s|[Ii]ch|[Mm]ein(?:e[mnrs]?)?|[Mm]ir|[Mm]ich|[Ww]ir|[Uu]ns(?:er\w{0,2})?|[Jj]e|[Mm]oi|[Mm]on|[Mm]a|[Mm]es|[Yy]o|[Mm]i|[Mm]is)(?![\p{L}\p{N}'])/u
 const SECOND_PERSON =
-  /(?<![\p{L}\p{N}])(?:you|your|yours|du|dein\p{L}{0,2}|dir|dich|Ihr\p{L}{0,2}|Ihnen)(?![\p{L}\p{N}])/u
+  /(?<![\p{L}\p{N}])(?:[Yy]ou|[Yy]ours?|[Dd]u|[Dd]ein\p{L}{0,2}|[Dd]ir|[Dd]ich|Ihr\p{L}{0,2}|Ihnen)(?![\p{L}\p{N}])/u
 
 /** Words about health, money and the law that say something about whoever they are said of. */
 const TOPICS: readonly [topic: string, words: RegExp][] = [

@@ -57,7 +57,7 @@ const TOKENS: readonly [kind: string, pattern: RegExp, random?: true][] = [
 /** Shorter than every key: ordinary words never get further. */
 const SHORTEST = 19
 /** In a longer run, a data URL for one, only the beginning is looked at. */
-const LONGEST = 4_000
+const LONGEST = 8_192
 /** How the keys begin, in one look. */
 const BEGINNING =
   /sk-|[sr]k_|whsec_|gh[pousr]_|github_pat|gl[a-z]{2,5}-|A(?:KIA|SIA|BIA|CCA|IZA|Iza|GE-)|GOCSPX|ya29|xox|xapp|npm_|pypi|hf_|do[opr]_|SG\.|shp|sq0|SK[0-9a-f]|key-|-us\d|secret_|ntn_|lin_|gsk_|pplx|xai-|r8_|fig[dou]_|dapi|hv[sb]\.|dp\.|pscale|sb[p_]|PMAK|NRAK|sntry|ATATT|pat[A-Za-z0-9]|dckr|atlasv1|glc_|eyJ|[MNO][\w-]{23,27}\.|prv/
@@ -73,10 +73,11 @@ export function findVendorTokens(text: string): SecretSpan[] {
     if (!BEGINNING.test(written)) continue
     let after = 0
     for (const { index } of written.matchAll(PLACE)) {
-      const found = index < after ? undefined : tokenAt(text, run.start + index)
+      const found = index < after ? undefined : tokenAt(written, index)
       if (!found) continue
-      spans.push(found)
-      after = found.end - run.start
+      after = found.end
+      const end = found.end === written.length ? run.end : run.start + found.end
+      spans.push({ start: run.start + index, end, kind: found.kind })
     }
   }
   if (text.includes(':A'))
