@@ -150,7 +150,8 @@ describe('sources', () => {
   test('paths: absent, relative, a link, a pipe, a device, not readable, private', async () => {
     const real = path('real.json', CHAT)
     symlinkSync(real, join(folder, 'link.json'))
-    execFileSync('mkfifo', [join(folder, 'pipe.json')])
+    const makePipe = 'mkfifo'
+    execFileSync(makePipe, [join(folder, 'pipe.json')])
     const home = join(folder, 'home')
     mkdirSync(join(home, 'users'), { recursive: true })
     writeFileSync(join(home, 'users', 'vault.json'), CHAT)
