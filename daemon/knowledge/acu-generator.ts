@@ -69,7 +69,7 @@ function generateUnit(
   repliesFirst: boolean,
 ): GeneratedUnit | undefined {
   const unitClass: UnitClass = cut.kind === 'code' ? `code:${cut.language ?? ''}` : 'text'
-  const { content, spans } = safeContent(unitClass, cut.text)
+  const { content, spans, hidden } = safeContent(unitClass, cut.text)
   if (content.trim() === '') return undefined
   const role = cut.aside === 'thought' ? 'assistant' : cut.aside === 'tool' ? 'tool' : said
   // Rules read the source with its lines; nothing of it is kept but their names.
@@ -91,7 +91,7 @@ function generateUnit(
     type,
     category,
     quality: quality.score,
-    securityLevel: Math.max(sensitivity.level, ...spans.map(({ level }) => level)),
+    securityLevel: Math.max(sensitivity.level, hidden ? 5 : 0, ...spans.map(({ level }) => level)),
     spans: spans.map(({ start, end, level, kind }) => ({ start, end, level, kind })),
     rules: [
       ...cut.rules.map((rule) => ({ rule, effect: 'boundary' })),
@@ -100,6 +100,7 @@ function generateUnit(
       ...quality.parts.map(({ rule, points }) => ({ rule, effect: points > 0 ? `+${points}` : `${points}` })),
       { rule: sensitivity.rule, effect: `level ${sensitivity.level}` },
       ...spans.map(({ rule, level }) => ({ rule, effect: `level ${level}` })),
+      ...(hidden ? [{ rule: 'security.folded-secret', effect: 'level 5' }] : []),
     ],
     aside: cut.aside !== undefined,
   }
@@ -112,15 +113,10 @@ const GENERAL = { level: 1, rule: 'security.general' } as const
  * it is hidden here, so that no index ever holds it.
  */
 function safeContent(unitClass: UnitClass, written: string) {
-  let content = canonicalContent(unitClass, written)
-  let spans = detectSpans(content)
-  if (spans.some(isOpenSecret)) {
-    content = maskSpans(content, spans.filter(isOpenSecret), 4)
-    spans = detectSpans(content)
-  }
-  return { content, spans }
-
-  function isOpenSecret({ level, start }: LevelSpan): boolean {
-    return level === 5 && !content.startsWith('⟦', start)
-  }
+  const content = canonicalContent(unitClass, written)
+  const spans = detectSpans(content)
+  const open = spans.filter(({ level, start }) => level === 5 && !content.startsWith('⟦', start))
+  if (open.length === 0) return { content, spans, hidden: false }
+  const safe = maskSpans(content, open, 4)
+  return { content: safe, spans: detectSpans(safe), hidden: true }
 }
