@@ -165,10 +165,10 @@ describe('bad input', { timeout: 120_000 }, () => {
     const run = (...args: string[]) => node.run(...args)
     const cases: [args: string[], status: number][] = [
       [['frobnicate'], 2],
-      [['search'], 2],
+      [['--user', did, 'search'], 2],
       [['call', 'no.such.method'], 2],
-      [['import', '/nowhere/at/all.zip'], 5],
-      [['conversations', 'show', 'nothing'], 5],
+      [['--user', did, 'import', '/nowhere/at/all.zip'], 5],
+      [['--user', did, 'conversations', 'show', 'nothing'], 5],
       [['--user', 'Nobody', 'search', 'tea'], 5],
     ]
     for (const [args, status] of cases) {
@@ -179,7 +179,7 @@ describe('bad input', { timeout: 120_000 }, () => {
       expect(result.stderr.trim().split('\n').length, args.join(' ')).toBeLessThanOrEqual(2)
       expect(result.stderr).not.toMatch(/\bat .*:\d+:\d+|node_modules/)
     }
-    const json = run('--json', 'call', 'conversations.get', 'id=nothing')
+    const json = run('--json', '--user', did, 'call', 'conversations.get', 'id=nothing')
     expect(JSON.parse(json.stdout)).toMatchObject({ error: { code: 'NotFound' } })
     await stillFine()
   })
