@@ -6,10 +6,12 @@ import { type Client, connect } from '../../rpc/client/index.ts'
 import { VIVIMD } from '../support/repository.ts'
 
 const COMMAND_MS = 60_000
+/** A home below a longer folder could not hold its socket. */
+const BASE_LENGTH = 60
 
 /** The real command, in a home of its own that is gone at the end, whatever happens. */
 export class NodeUnderDemo {
-  readonly folder = mkdtempSync(join(tmpdir(), 'vivimd-demo-'))
+  readonly folder = mkdtempSync(join(tmpdir().length > BASE_LENGTH ? '/tmp' : tmpdir(), 'vivimd-demo-'))
   readonly home = join(this.folder, 'home')
   socket = ''
   readonly #children = new Set<ChildProcess>()
@@ -42,8 +44,7 @@ export class NodeUnderDemo {
       child.once('exit', (status, signal) => setImmediate(() => resolve(status ?? signal ?? 'unknown')))
     })
     this.#children.delete(child)
-    if (code !== 0)
-      throw new Error(`vivimd ${args[0]} ended with ${code}: ${(stderr || stdout).trim().split('\n')[0]}`)
+    if (code !== 0) throw new Error(`vivimd ${args[0]} ended with ${code}: ${failureOf(stdout, stderr)}`)
     return stdout
   }
 
@@ -98,6 +99,15 @@ export class NodeUnderDemo {
       pids.add((JSON.parse(readFileSync(join(this.home, 'run/lock.json'), 'utf8')) as { pid: number }).pid)
     } catch {}
     return [...pids].filter(isAlive)
+  }
+}
+
+/** The one line of a failed command: its standard error, or the message of what `--json` printed. */
+function failureOf(stdout: string, stderr: string): string {
+  try {
+    return (JSON.parse(stdout) as { error: { message: string } }).error.message
+  } catch {
+    return (stderr || stdout).trim().split('\n')[0] ?? ''
   }
 }
 
