@@ -43,11 +43,16 @@ export function selectUnits(
 /** What a caller of this level sees of a unit. */
 export function unitItem(unit: UnitWithPlace, maxSecurityLevel: number): UnitItem {
   const spans: LevelSpan[] = unit.spans_json === null ? [] : JSON.parse(unit.spans_json)
+  // Sensitive as a whole: no span says which words.
+  const hidden =
+    unit.security_level > maxSecurityLevel && !spans.some(({ level }) => level >= unit.security_level)
   return {
     id: unit.id,
     type: unit.type,
     category: unit.category,
-    content: maskSpans(unit.content, spans, maxSecurityLevel),
+    content: hidden
+      ? `⟦hidden:level_${unit.security_level}⟧`
+      : maskSpans(unit.content, spans, maxSecurityLevel),
     ...(unit.language === null ? {} : { language: unit.language }),
     qualityScore: unit.quality,
     securityLevel: unit.security_level,

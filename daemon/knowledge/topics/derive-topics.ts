@@ -1,5 +1,6 @@
 import { idOf } from '../../../crdt/hash.ts'
 import type { Pace } from '../../vault/pace.ts'
+import { log2Fixed } from '../measure.ts'
 import { topicTermsOf } from './topic-terms.ts'
 
 /** What a unit gives to topics. */
@@ -117,7 +118,7 @@ function scoreOf({ key, perConversation }: Candidate, conversationCount: number)
   }
   // A single word has to come back in earnest; a pair of words is seldom chance.
   if (returning < (key.includes(' ') ? 1 : MIN_CONVERSATIONS)) return 0
-  const rarity = Math.log(1 + conversationCount / perConversation.size)
+  const rarity = log2Fixed(perConversation.size + conversationCount) - log2Fixed(perConversation.size)
   return repeated * rarity * (1 + returning) * (key.includes(' ') ? 2 : 1)
 }
 

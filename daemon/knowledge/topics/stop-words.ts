@@ -19,7 +19,7 @@ const FRENCH = `alors au aucun aussi autre avant avec avoir bon car ce cela ces 
 depuis des devrait doit donc du elle elles en encore est et eu fait faire fois hors ici il ils je la le les
 leur lui ma mais mes moins mon ne nos notre nous on ou par parce pas peu peut plus plutôt pour pourquoi
 quand que quel quelle quels qui sa sans ses si son sont sous sur ta tandis te tes ton tous tout très trop tu
-un une vos votre vous être était`
+un une vos votre vous être était sommes étaient étions`
 
 const SPANISH = `al algo algunos ante antes como con contra cual cuando de del desde donde durante el ella ellos en entre era
 es esa ese eso esta estaba estado este esto estos fue ha haber hace hasta hay la las le les lo los me mi mis

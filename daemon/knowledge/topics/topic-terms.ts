@@ -20,6 +20,8 @@ const EMPTY = new Set(
   full fix fixed may fail return quality test function error live miss missing today tomorrow monday tuesday
   wednesday thursday friday saturday sunday january february march april june july august september october november
   december hour minute per cent percent half level million hurt
+  place little gonna wanna yeah hey wow favorite favourite impact play watch push connect learn amaze awesome fun love
+  enjoy share talk hear remember believe support hope wish guess wonder wait stay leave turn move bring text file
   geht gehen gut mehr ganz etwa beim gern danke bitte immer heute morgen mal frage antwort beispiel wort satz tag tage
   wäre wären hätte hätten möchte gerne richtig falsch`
     .split(/\s+/)
