@@ -4,13 +4,23 @@ import { loadConversation } from '../vault/conversation-reader.ts'
 import { createPace, type Pace } from '../vault/pace.ts'
 import type { Vault, VaultTransaction } from '../vault/vault.ts'
 import { EXTRACTOR_VERSION } from './acu-generator.ts'
-import { deriveConversation } from './derive.ts'
+import { ConversationDeriver } from './derive.ts'
 import { derivedDigest } from './derived-digest.ts'
 import { forgetConversation, storeConversation } from './derived-store.ts'
 import { rebuildTopics } from './topics/topic-rows.ts'
 
-/** Topics follow when nothing was derived for this long: they are made of all units at once. */
+/**
+ * Topics are made of all units at once: at once for a caller who waits for them, else when nothing was derived for
+ * this long, or for this many times as long as they took the last time.
+ */
 const TOPICS_AFTER_MS = 500
+const TOPICS_AFTER_TIMES = 10
+
+/** A place in the queue: a conversation that is queued again has another number. */
+interface Queued {
+  readonly number: number
+  readonly id: string
+}
 
 export interface DerivationOptions {
   readonly vault: Vault
@@ -29,6 +39,10 @@ export class Derivation {
   readonly #changed = new Set<() => void>()
   readonly #stopped = new AbortController()
   #running: Promise<void> | undefined
+  #waitingForTopics = 0
+  /** Ends the wait before topics are made. */
+  #hurry = new AbortController()
+  #topicsTookMs = 0
 
   constructor({ vault, onError }: DerivationOptions) {
     this.#vault = vault
@@ -66,7 +80,13 @@ export class Derivation {
 
   /** Resolves when nothing waits and the topics are made. @throws as `derived` */
   async settled(signal: AbortSignal): Promise<void> {
-    await this.#until(() => !this.busy, signal)
+    this.#waitingForTopics++
+    this.#hurry.abort()
+    try {
+      await this.#until(() => !this.busy, signal)
+    } finally {
+      this.#waitingForTopics--
+    }
   }
 
   /** Drops every derived row and makes it again. */
@@ -105,7 +125,7 @@ export class Derivation {
       if (this.#stopped.signal.aborted) return
       const next = this.#next()
       if (next !== undefined) {
-        this.#derive(next)
+        await this.#derive(next)
         this.#tell()
       } else if (this.#topicsDue) {
         await this.#quiet()
@@ -115,29 +135,40 @@ export class Derivation {
     }
   }
 
-  #derive(id: string): void {
+  /**
+   * Derives message by message, so that a long conversation keeps nobody waiting. When the conversation was queued
+   * again or removed meanwhile, what was made of the older state is not stored.
+   */
+  async #derive({ number, id }: Queued): Promise<void> {
     const vault = this.#vault
     try {
       const conversation = loadConversation(vault, id)
-      const derived = conversation && deriveConversation(conversation)
+      const deriver = conversation && new ConversationDeriver(conversation)
+      for (const message of conversation?.messages ?? []) {
+        deriver?.add(message)
+        await this.#pace()
+        if (this.#stopped.signal.aborted) return
+      }
       vault.transactDerived((tx) => {
-        if (derived) storeConversation(tx, vault.space, derived)
+        if (tx.run('DELETE FROM derivation_queue WHERE number = ?', [number]) === 0) return
+        if (deriver) storeConversation(tx, vault.space, deriver.result())
         else forgetConversation(tx, vault.space, id)
-        tx.run('DELETE FROM derivation_queue WHERE conversation_id = ?', [id])
         setMeta(tx, 'topics_due', '1')
       })
     } catch (error) {
       if (error instanceof VivimError && error.code !== 'Corrupt') throw error
       this.#onError(id, error)
-      vault.transactDerived((tx) => tx.run('DELETE FROM derivation_queue WHERE conversation_id = ?', [id]))
+      vault.transactDerived((tx) => tx.run('DELETE FROM derivation_queue WHERE number = ?', [number]))
     }
   }
 
   async #makeTopics(): Promise<void> {
     const before = this.#generation()
+    const start = performance.now()
     await rebuildTopics(this.#vault, this.#pace, (tx) => {
       if (this.#generation() === before) setMeta(tx, 'topics_due', '0')
     })
+    this.#topicsTookMs = performance.now() - start
   }
 
   /** Changes with every write, so that topics of an older state do not count as made. */
@@ -149,17 +180,22 @@ export class Derivation {
   }
 
   async #quiet(): Promise<void> {
-    await wait(TOPICS_AFTER_MS, undefined, { signal: this.#stopped.signal }).catch(() => {})
+    if (this.#waitingForTopics > 0) return
+    this.#hurry = new AbortController()
+    const signal = AbortSignal.any([this.#stopped.signal, this.#hurry.signal])
+    const ms = Math.max(TOPICS_AFTER_MS, this.#topicsTookMs * TOPICS_AFTER_TIMES)
+    await wait(ms, undefined, { signal, ref: false }).catch(() => {})
   }
 
   get #topicsDue(): boolean {
     return this.#meta('topics_due') === '1'
   }
 
-  #next(): string | undefined {
-    return this.#vault.get<{ conversation_id: string }>(
-      'SELECT conversation_id FROM derivation_queue ORDER BY queued_at, conversation_id LIMIT 1',
-    )?.conversation_id
+  #next(): Queued | undefined {
+    return this.#vault.get<Queued>(
+      `SELECT number, conversation_id AS id FROM derivation_queue
+       ORDER BY queued_at, conversation_id LIMIT 1`,
+    )
   }
 
   /** Every conversation again, those in the trash included: their rows go. */
@@ -170,9 +206,10 @@ export class Derivation {
         tx.run(`DELETE FROM ${table}`)
       for (const index of ['unit_index', 'unit_trigram_index'])
         tx.run(`INSERT INTO ${index} (${index}) VALUES ('rebuild')`)
-      tx.run('INSERT OR REPLACE INTO derivation_queue SELECT id, ? FROM conversations WHERE deleted = 0', [
-        vault.now(),
-      ])
+      tx.run(
+        'INSERT OR REPLACE INTO derivation_queue (conversation_id, queued_at) SELECT id, ? FROM conversations WHERE deleted = 0',
+        [vault.now()],
+      )
       setMeta(tx, 'extractor_version', String(EXTRACTOR_VERSION))
       setMeta(tx, 'topics_due', '1')
     })

@@ -13,7 +13,7 @@ import { ErasedMarkers, hollowOperations, type RowName } from './erasure.ts'
 import { Logs } from './logs.ts'
 import { latestSchemaVersion, migrate } from './migrations.ts'
 import { OperationLog } from './operation-log.ts'
-import { RowStore } from './row-store.ts'
+import { RowStore, type StampedOperation } from './row-store.ts'
 import { Sealing } from './sealing.ts'
 import type { Sql, SqlValue } from './sql.ts'
 import type { FactChange, Vault, VaultTransaction } from './vault.ts'
@@ -168,6 +168,7 @@ class FileVault implements OpenVault {
   }
 
   erase(tx: VaultTransaction, rows: readonly RowName[]): void {
+    this.#log.flush()
     this.#log.closeSegment()
     hollowOperations(tx, rows)
     for (const row of rows) {
@@ -208,7 +209,7 @@ class FileVault implements OpenVault {
   }
 
   #write(changes: readonly FactChange[]): void {
-    for (const { kind, entity: name, key, values } of changes) {
+    const operations = changes.map(({ kind, entity: name, key, values }): StampedOperation => {
       const entity = entityOf(name)
       if (this.#erased.has({ entity, key }))
         throw new VivimError('Conflict', 'That was erased for good.', {
@@ -217,13 +218,10 @@ class FileVault implements OpenVault {
       const operation = this.#operation({ kind, entity, key, columns: columnsOf(entity, values) })
       const hash = this.#log.append(operation)
       const { ms, counter } = operation.hlc
-      this.rows.merge(this.space, entity, operation, {
-        ms,
-        counter,
-        log: this.ownLog,
-        hash: hash.slice(0, 8),
-      })
-    }
+      return { entity, operation, stamp: { ms, counter, log: this.ownLog, hash: hash.slice(0, 8) } }
+    })
+    this.#log.flush()
+    this.rows.merge(this.space, operations)
   }
 
   #operation(parts: OperationParts): Operation {

@@ -3,7 +3,8 @@ import { commitmentOf, encodeOperation, type Operation, saltOf } from '../../crd
 import { segmentMessage } from '../../crdt/segment.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
-import type { Sql } from './sql.ts'
+import { insertRows, insertSql } from './row-store.ts'
+import type { Sql, SqlValue } from './sql.ts'
 
 /** Operations not yet under a final signature: one segment that grows until it is full. */
 interface OpenSegment {
@@ -22,6 +23,7 @@ interface LogState {
 }
 
 const SEED_BYTES = 32
+const COLUMNS = ['log', 'seq', 'hash', 'body']
 
 /**
  * This device's own log: appends, chains and signs. A commit signs what it added; while a segment is open, the next
@@ -36,6 +38,7 @@ export class OperationLog {
   readonly #sign: (message: Uint8Array) => Uint8Array
   readonly #random: (bytes: number) => Uint8Array
   #state: LogState
+  #unwritten: SqlValue[][] = []
 
   constructor(options: {
     sql: Sql
@@ -53,7 +56,7 @@ export class OperationLog {
     this.#state = this.#load()
   }
 
-  /** Appends one operation; answers its hash. Call `commit` before the transaction ends. */
+  /** Appends one operation; answers its hash. Call `flush` before anybody reads it, `commit` before the end. */
   append(operation: Operation): Uint8Array {
     const body = encodeOperation(operation)
     if (body.length > LIMITS.operationBytes)
@@ -62,12 +65,7 @@ export class OperationLog {
     const sequence = this.#state.sequence + 1
     const commitment = commitmentOf(saltOf(segment.seed, sequence), body)
     const hash = this.#chain.hash(sequence, this.#state.head, commitment)
-    this.#sql.run('INSERT INTO sync_operations (log, seq, hash, body) VALUES (?, ?, ?, ?)', [
-      this.ref,
-      sequence,
-      hash,
-      body,
-    ])
+    this.#unwritten.push([this.ref, sequence, hash, body])
     this.#state = {
       sequence,
       head: hash,
@@ -76,8 +74,15 @@ export class OperationLog {
     return hash
   }
 
+  /** Writes what was appended. */
+  flush(): void {
+    insertRows(this.#sql, (rows) => insertSql('sync_operations', COLUMNS, rows), this.#unwritten)
+    this.#unwritten = []
+  }
+
   /** Signs the open segment and stores the head. */
   commit(): void {
+    this.flush()
     const { segment, sequence, head } = this.#state
     if (segment) this.#state = { ...this.#state, segment: this.#store(segment, false) }
     this.#sql.run('UPDATE logs SET head_seq = ?, head_hash = ? WHERE ref = ?', [sequence, head, this.ref])
@@ -95,6 +100,7 @@ export class OperationLog {
     const state = this.#state
     return () => {
       this.#state = state
+      this.#unwritten = []
     }
   }
 

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 export type Pace = () => Promise<void>
 
 /** A pace whose slices run `sliceMs`; never await it inside a transaction. */
-export function createPace(sliceMs = 10): Pace {
+export function createPace(sliceMs = 5): Pace {
   let sliceStart = performance.now()
   return async () => {
     if (performance.now() - sliceStart < sliceMs) return

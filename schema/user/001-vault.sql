@@ -287,8 +287,11 @@ CREATE TABLE capture_attempts (
   conversation_id TEXT,
   job_id          TEXT
 ) STRICT;
+CREATE INDEX capture_attempts_by_job ON capture_attempts (job_id) WHERE job_id IS NOT NULL;
 
+-- A conversation that is queued again gets another number, also when the queue was empty in between.
 CREATE TABLE derivation_queue (
-  conversation_id TEXT PRIMARY KEY,
+  number          INTEGER PRIMARY KEY AUTOINCREMENT,
+  conversation_id TEXT NOT NULL UNIQUE,
   queued_at       INTEGER NOT NULL
 ) STRICT;

@@ -163,16 +163,16 @@ describe('order and batching', () => {
       copy.vault.run('UPDATE logs SET device = ?', [vault.logs.list(vault.space)[0]!.device])
       const logs = new Logs(copy.vault)
       const rows = new RowStore(copy.vault, logs.deviceOf)
-      for (const { log, hash, body } of shuffled) {
-        const operation = decodeOperation(body)
-        const { ms, counter } = operation.hlc
-        rows.merge(copy.vault.space, ENTITY_BY_NUMBER.get(operation.table)!, operation, {
-          ms,
-          counter,
-          log,
-          hash: hash.slice(0, 8),
-        })
-      }
+      while (shuffled.length > 0)
+        rows.merge(
+          copy.vault.space,
+          shuffled.splice(0, 1 + Math.floor(random() * 30)).map(({ log, hash, body }) => {
+            const operation = decodeOperation(body)
+            const { ms, counter } = operation.hlc
+            const stamp = { ms, counter, log, hash: hash.slice(0, 8) }
+            return { entity: ENTITY_BY_NUMBER.get(operation.table)!, operation, stamp }
+          }),
+        )
       expect(stateDigest(copy.vault, logs, copy.vault.space)).toBe(expected)
     }
   })
