@@ -67,7 +67,10 @@ async function lookInto(source: Source, name: string): Promise<Look> {
       if (element.kind === 'element') {
         const value = parsed(element.bytes)
         const provider = value && providerOf(value)
-        if (provider) return { provider, broken, manifest: [] }
+        if (provider) {
+          await provider.prepare?.()
+          return { provider, broken, manifest: [] }
+        }
         if (value && isObject(value.logical_files))
           return { broken, manifest: manifestParts(value.logical_files) }
       } else broken ||= element.reason !== 'not-json'

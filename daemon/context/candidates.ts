@@ -1,7 +1,7 @@
+import { isUnspaced } from '../knowledge/words/terms.ts'
 import type { Sql } from '../vault/sql.ts'
 import type { Corpus } from './corpus.ts'
 import type { Query, QueryTerm } from './query.ts'
-import { isUnspaced } from './terms.ts'
 
 /** Units that go on to the exact scoring. */
 const CANDIDATES = 200

@@ -1,4 +1,4 @@
-import { wordsOf } from './terms.ts'
+import { wordsOf } from '../knowledge/words/terms.ts'
 
 /** Up to the end of a sentence or line, with what closes it. */
 const SENTENCE = /[^\n.!?…。！？]*(?:[.!?…。！？]+["'”’)\]]*|\n+|$)/gu

@@ -1,5 +1,5 @@
-import { STOP_WORDS } from './stop-words.ts'
-import { isUnspaced, plainForm, wordsOf } from './terms.ts'
+import { STOP_WORDS } from '../knowledge/words/stop-words.ts'
+import { isUnspaced, plainForm, wordsOf } from '../knowledge/words/terms.ts'
 
 /** One thing a query asks for. */
 export interface QueryTerm {

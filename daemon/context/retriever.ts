@@ -1,3 +1,4 @@
+import { plainForm, termsOf } from '../knowledge/words/terms.ts'
 import type { Vault } from '../vault/vault.ts'
 import { findCandidates } from './candidates.ts'
 import { Corpus } from './corpus.ts'
@@ -5,7 +6,6 @@ import { type DateWindow, dateWindowsOf } from './dates.ts'
 import { analyseQuery, type Query } from './query.ts'
 import { explainScore, rounded, scoreOf, type Why } from './score.ts'
 import { type Match, matchTerms, type TermWeights, weighTerms } from './term-weights.ts'
-import { plainForm, termsOf } from './terms.ts'
 import { type Place, type Unit, UnitReader } from './unit-reader.ts'
 import { visibleUnit } from './visibility.ts'
 

@@ -1,6 +1,6 @@
+import { isUnspaced } from '../knowledge/words/terms.ts'
 import type { Corpus } from './corpus.ts'
 import type { Query } from './query.ts'
-import { isUnspaced } from './terms.ts'
 import type { Unit } from './unit-reader.ts'
 
 /** How much each word of a query tells: rare words much, common ones little. */

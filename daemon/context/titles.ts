@@ -1,6 +1,6 @@
+import { termsOf } from '../knowledge/words/terms.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Corpus } from './corpus.ts'
-import { termsOf } from './terms.ts'
 
 export interface ConversationTitle {
   readonly id: string

@@ -1,7 +1,7 @@
 import type { LevelSpan } from '../knowledge/security/levels.ts'
+import { termsOf } from '../knowledge/words/terms.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Corpus } from './corpus.ts'
-import { termsOf } from './terms.ts'
 
 /** A place where a unit stands, with what is known of its message and conversation. */
 export interface Place {

@@ -4,7 +4,7 @@ import { loadConversation } from '../vault/conversation-reader.ts'
 import { createPace, type Pace } from '../vault/pace.ts'
 import type { Vault, VaultTransaction } from '../vault/vault.ts'
 import { EXTRACTOR_VERSION } from './acu-generator.ts'
-import { ConversationDeriver } from './derive.ts'
+import { ConversationDeriver, type DerivedConversation } from './derive.ts'
 import { derivedDigest } from './derived-digest.ts'
 import { forgetConversation, storeConversation } from './derived-store.ts'
 import { rebuildTopics } from './topics/topic-rows.ts'
@@ -22,6 +22,16 @@ interface Queued {
   readonly id: string
 }
 
+interface Made {
+  readonly queued: Queued
+  /** undefined: the conversation is not there; what was derived from it goes. */
+  readonly derived: DerivedConversation | undefined
+}
+
+/** What one transaction stores at most: enough to share pages, little enough to keep a caller waiting for less than 50 ms. */
+const CONVERSATIONS_AT_ONCE = 16
+const UNITS_AT_ONCE = 150
+
 export interface DerivationOptions {
   readonly vault: Vault
   /** A conversation that could not be derived; it is left out and tried again by a rebuild. */
@@ -30,7 +40,7 @@ export interface DerivationOptions {
 
 /**
  * Makes units, links, indexes and topics of what is captured, in the background: the queue is rows, so a crash loses
- * nothing, and each conversation is one transaction.
+ * nothing, and what a conversation gives is stored whole or not at all.
  */
 export class Derivation {
   readonly #vault: Vault
@@ -39,6 +49,7 @@ export class Derivation {
   readonly #changed = new Set<() => void>()
   readonly #stopped = new AbortController()
   #running: Promise<void> | undefined
+  #failure: unknown
   #waitingForTopics = 0
   /** Ends the wait before topics are made. */
   #hurry = new AbortController()
@@ -52,17 +63,27 @@ export class Derivation {
 
   /** There are conversations to derive, or topics to make. */
   get busy(): boolean {
-    return this.#next() !== undefined || this.#topicsDue
+    return this.#waiting || this.#topicsDue
   }
 
   /** Goes on with the queue, if it does not already. */
   wake(): void {
-    if (this.#stopped.signal.aborted) return
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined
-      this.#tell()
-      if (this.#next() !== undefined) this.wake()
-    })
+    if (this.#stopped.signal.aborted || this.#running) return
+    this.#running = this.#run()
+      .then(
+        () => true,
+        (error) => {
+          // A full disk, say: the queue stays, and the next capture or start tries again.
+          this.#failure = error
+          this.#onError('derivation', error)
+          return false
+        },
+      )
+      .then((finished) => {
+        this.#running = undefined
+        this.#tell()
+        if (finished && this.#waiting) this.wake()
+      })
   }
 
   /** Resolves when none of these conversations waits. @throws the signal's reason; `UserUnavailable` when closing */
@@ -116,49 +137,68 @@ export class Derivation {
   async stop(): Promise<void> {
     this.#stopped.abort(new VivimError('UserUnavailable'))
     this.#tell()
-    await this.#running?.catch(() => {})
+    await this.#running
   }
 
   async #run(): Promise<void> {
     for (;;) {
       await this.#pace()
       if (this.#stopped.signal.aborted) return
-      const next = this.#next()
-      if (next !== undefined) {
-        await this.#derive(next)
+      if (this.#waiting) {
+        await this.#deriveSome()
         this.#tell()
       } else if (this.#topicsDue) {
         await this.#quiet()
         if (this.#stopped.signal.aborted) return
-        if (this.#next() === undefined) await this.#makeTopics()
+        if (!this.#waiting) await this.#makeTopics()
       } else return
     }
   }
 
   /**
-   * Derives message by message, so that a long conversation keeps nobody waiting. When the conversation was queued
-   * again or removed meanwhile, what was made of the older state is not stored.
+   * Derives a few conversations and stores them together: most of a commit is pages that neighbours share.
+   * One that was queued again or removed meanwhile is not stored.
    */
-  async #derive({ number, id }: Queued): Promise<void> {
+  async #deriveSome(): Promise<void> {
     const vault = this.#vault
-    try {
-      const conversation = loadConversation(vault, id)
-      const deriver = conversation && new ConversationDeriver(conversation)
-      for (const message of conversation?.messages ?? []) {
-        deriver?.add(message)
-        await this.#pace()
-        if (this.#stopped.signal.aborted) return
+    const made: Made[] = []
+    let units = 0
+    for (const queued of this.#queued()) {
+      const derived = await this.#derive(queued)
+      if (this.#stopped.signal.aborted) return
+      if (derived === 'failed') continue
+      made.push({ queued, derived })
+      units += derived?.occurrences.length ?? 0
+      if (units >= UNITS_AT_ONCE) break
+    }
+    if (made.length === 0) return
+    vault.transactDerived((tx) => {
+      for (const { queued, derived } of made) {
+        if (tx.run('DELETE FROM derivation_queue WHERE number = ?', [queued.number]) === 0) continue
+        if (derived) storeConversation(tx, vault.space, derived)
+        else forgetConversation(tx, vault.space, queued.id)
       }
-      vault.transactDerived((tx) => {
-        if (tx.run('DELETE FROM derivation_queue WHERE number = ?', [number]) === 0) return
-        if (deriver) storeConversation(tx, vault.space, deriver.result())
-        else forgetConversation(tx, vault.space, id)
-        setMeta(tx, 'topics_due', '1')
-      })
+      setMeta(tx, 'topics_due', '1')
+    })
+  }
+
+  /** Message by message, so that a long conversation keeps nobody waiting; undefined for one that is not there. */
+  async #derive({ number, id }: Queued): Promise<DerivedConversation | undefined | 'failed'> {
+    try {
+      const conversation = loadConversation(this.#vault, id)
+      if (!conversation) return undefined
+      const deriver = new ConversationDeriver(conversation)
+      for (const message of conversation.messages) {
+        deriver.add(message)
+        await this.#pace()
+        if (this.#stopped.signal.aborted) return 'failed'
+      }
+      return deriver.result()
     } catch (error) {
       if (error instanceof VivimError && error.code !== 'Corrupt') throw error
       this.#onError(id, error)
-      vault.transactDerived((tx) => tx.run('DELETE FROM derivation_queue WHERE number = ?', [number]))
+      this.#vault.transactDerived((tx) => tx.run('DELETE FROM derivation_queue WHERE number = ?', [number]))
+      return 'failed'
     }
   }
 
@@ -191,10 +231,14 @@ export class Derivation {
     return this.#meta('topics_due') === '1'
   }
 
-  #next(): Queued | undefined {
-    return this.#vault.get<Queued>(
+  get #waiting(): boolean {
+    return this.#vault.get('SELECT 1 FROM derivation_queue LIMIT 1') !== undefined
+  }
+
+  #queued(): Queued[] {
+    return this.#vault.all<Queued>(
       `SELECT number, conversation_id AS id FROM derivation_queue
-       ORDER BY queued_at, conversation_id LIMIT 1`,
+       ORDER BY queued_at, conversation_id LIMIT ${CONVERSATIONS_AT_ONCE}`,
     )
   }
 
@@ -221,8 +265,10 @@ export class Derivation {
 
   async #until(done: () => boolean, signal: AbortSignal): Promise<void> {
     const ended = AbortSignal.any([signal, this.#stopped.signal])
+    this.#failure = undefined
     while (!done()) {
       ended.throwIfAborted()
+      if (this.#failure) throw this.#failure
       this.wake()
       await new Promise<void>((resolve) => {
         const go = () => {

@@ -1,9 +1,9 @@
+import { createRequire } from 'node:module'
 import type { Nodes, Parent } from 'mdast'
 import { fromMarkdown, type Options } from 'mdast-util-from-markdown'
 import { gfmFromMarkdown } from 'mdast-util-gfm'
 import { mathFromMarkdown } from 'mdast-util-math'
 import { gfm } from 'micromark-extension-gfm'
-import { math } from 'micromark-extension-math'
 import { type Block, headingText } from './block.ts'
 
 /** Only blocks are asked for: without the constructs inside a line the parser runs three times as fast. */
@@ -27,14 +27,29 @@ const INLINE_CONSTRUCTS = [
 ]
 
 const OPTIONS: Options = {
-  extensions: [gfm(), math(), { disable: { null: INLINE_CONSTRUCTS } }],
+  extensions: [gfm(), { disable: { null: INLINE_CONSTRUCTS } }],
   // The first of them looks for links in text.
-  mdastExtensions: [gfmFromMarkdown().slice(1), mathFromMarkdown()],
+  mdastExtensions: [gfmFromMarkdown().slice(1)],
+}
+
+let optionsWithMath: Options | undefined
+
+/** The math extension brings a typesetter of 5 MB along, so it is loaded for the first text with a `$$` in it. */
+function withMath(): Options {
+  if (!optionsWithMath) {
+    const require = createRequire(import.meta.url)
+    const { math } = require('micromark-extension-math') as typeof import('micromark-extension-math')
+    optionsWithMath = {
+      extensions: [gfm(), math(), { disable: { null: INLINE_CONSTRUCTS } }],
+      mdastExtensions: [gfmFromMarkdown().slice(1), mathFromMarkdown()],
+    }
+  }
+  return optionsWithMath
 }
 
 /** Top-level blocks of CommonMark with GFM tables, task lists and footnotes, and `$$` math. */
 export function parseMarkdown(source: string): Block[] {
-  return blocksIn(fromMarkdown(source, OPTIONS), source)
+  return blocksIn(fromMarkdown(source, source.includes('$$') ? withMath() : OPTIONS), source)
 }
 
 function blocksIn(parent: Parent, source: string): Block[] {

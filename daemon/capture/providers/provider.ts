@@ -19,6 +19,8 @@ export interface Provider {
   readonly validated: boolean
   /** Whether an element of a file is one of this provider's conversations. */
   detect(element: JsonObject): boolean
+  /** Loads what `parse` needs and most users never do; awaited once before it. */
+  prepare?(): Promise<void>
   /** Never throws: what cannot be read is skipped with a reason. */
   parse(element: JsonObject): ParsedElement
 }

@@ -1,7 +1,10 @@
-import { CaptureConversation } from '../../../schema/capture.ts'
+import type { CaptureConversation } from '../../../schema/capture.ts'
 import { type Provider, skippedElement } from './provider.ts'
 
 const FORMAT = 'vivim.capture/1'
+
+/** The schema brings a validator of 7 MB along, which no other provider needs in a user's thread. */
+let schema: typeof CaptureConversation | undefined
 
 /** The canonical form itself: one object, an array of them, or one per line. */
 export const vivimCapture: Provider = {
@@ -13,8 +16,13 @@ export const vivimCapture: Provider = {
     return element.format === FORMAT
   },
 
+  async prepare() {
+    schema ??= (await import('../../../schema/capture.ts')).CaptureConversation
+  },
+
   parse(element) {
-    const parsed = CaptureConversation.safeParse(element)
+    if (!schema) return skippedElement('not prepared')
+    const parsed = schema.safeParse(element)
     if (parsed.success) return { conversations: [parsed.data], skipped: [], notes: [] }
     // Keys of metadata are the sender's own words; the field's name up to them is not.
     const path = parsed.error.issues[0]?.path.filter((step) => typeof step === 'string') ?? []

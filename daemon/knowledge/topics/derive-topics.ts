@@ -1,7 +1,7 @@
 import { idOf } from '../../../crdt/hash.ts'
 import type { Pace } from '../../vault/pace.ts'
 import { log2Fixed } from '../measure.ts'
-import { topicTermsOf } from './topic-terms.ts'
+import { type TopicTerm, topicTermsOf } from './topic-terms.ts'
 
 /** What a unit gives to topics. */
 export interface TopicSource {
@@ -58,8 +58,9 @@ export async function deriveTopics(sources: readonly TopicSource[], pace: Pace):
   const units = [...sources].sort((a, b) => (a.id < b.id ? -1 : 1))
   const conversationCount = new Set(units.flatMap(({ conversations }) => conversations)).size
   const common = Math.max(FEW_CONVERSATIONS, Math.floor(conversationCount * COMMON_SHARE))
-  const frequent = await frequentTerms(units, pace)
-  const candidates = (await gather(units, frequent, pace)).filter(
+  const termsOf = rememberedTerms(units)
+  const frequent = await frequentTerms(units, termsOf, pace)
+  const candidates = (await gather(units, termsOf, frequent, pace)).filter(
     ({ units: own, perConversation }) =>
       own.size >= MIN_UNITS && perConversation.size >= MIN_CONVERSATIONS && perConversation.size <= common,
   )
@@ -70,27 +71,48 @@ export async function deriveTopics(sources: readonly TopicSource[], pace: Pace):
   return groups.map((members) => topicOf(members, units))
 }
 
+type TermsOf = (index: number) => readonly TopicTerm[]
+
+/** Up to this many units their terms are kept between the two looks at them: about 3 kB a unit. */
+const UNITS_REMEMBERED = 5_000
+
+function rememberedTerms(units: readonly TopicSource[]): TermsOf {
+  const terms: (readonly TopicTerm[])[] = []
+  return (index) => {
+    const known = terms[index]
+    if (known) return known
+    const made = topicTermsOf(units[index]!.content)
+    if (index < UNITS_REMEMBERED) terms[index] = made
+    return made
+  }
+}
+
 /** Keys of terms with enough units: counted first, so that the sets of all others are never made. */
-async function frequentTerms(units: readonly TopicSource[], pace: Pace): Promise<Set<string>> {
+async function frequentTerms(
+  units: readonly TopicSource[],
+  termsOf: TermsOf,
+  pace: Pace,
+): Promise<Set<string>> {
   const counts = new Map<string, number>()
-  for (const { content, conversations } of units) {
+  for (const [index, { conversations }] of units.entries()) {
     await pace()
     if (conversations.length === 0) continue
-    for (const { key } of topicTermsOf(content)) counts.set(key, (counts.get(key) ?? 0) + 1)
+    for (const { key } of termsOf(index)) counts.set(key, (counts.get(key) ?? 0) + 1)
   }
   return new Set([...counts].filter(([, count]) => count >= MIN_UNITS).map(([key]) => key))
 }
 
 async function gather(
   units: readonly TopicSource[],
+  termsOf: TermsOf,
   frequent: ReadonlySet<string>,
   pace: Pace,
 ): Promise<Candidate[]> {
   const candidates = new Map<string, Candidate>()
-  for (const [index, { content, conversations }] of units.entries()) {
+  for (const [index, { conversations }] of units.entries()) {
     await pace()
     if (conversations.length === 0) continue
-    for (const { key, surface } of topicTermsOf(content)) {
+    for (const { key, surface } of termsOf(index)) {
       if (!frequent.has(key)) continue
       let candidate = candidates.get(key)
       if (!candidate) {

@@ -1,19 +1,5 @@
-const ENGLISH = `a about above after again against all also am an and any are as at be because been before being below
-between both but by can could did do does doing down during each else ever few for from further had has have having he
-her here hers herself him himself his how i if in into is it its itself just let like me might more most must my myself
-no nor not of off on once only or other our ours ourselves out over own please said same say shall she should so some
-such tell than that the their theirs them themselves then there these they this those through to too under until up us
-very was we were what when where which while who whom whose why will with would you your yours yourself yourselves s t
-d ll m re ve don didn doesn isn wasn aren won`
-
-const GERMAN = `aber alle allem allen aller alles als also am an ander andere anderen auch auf aus bei bin bis bist da
-dabei damit dann das dass dein deine deinem deinen deiner dem den denn der des dessen dich die dies diese diesem diesen
-dieser dieses dir doch dort du durch ein eine einem einen einer eines er es etwas euch euer eure für gegen gibt habe
-haben hast hat hatte hatten hattest hier hin hinter ich ihm ihn ihnen ihr ihre ihrem ihren ihrer im in ins ist ja jede
-jedem jeden jeder jedes jetzt kann kannst können könnte machen man mein meine meinem meinen meiner mich mir mit muss
-nach nicht nichts noch nun nur ob oder ohne sehr sein seine seinem seinen seiner seit sich sie sind so soll sollte
-sondern über um und uns unser unsere unter viel vom von vor war waren warum was weil welche welchem welchen welcher
-welches wenn wer werden wie wieder will wir wird wirst wo wollen worden wurde würde während zu zum zur zwar zwischen`
+import { STOP_WORDS } from '../words/stop-words.ts'
+import { plainForm } from '../words/terms.ts'
 
 const FRENCH = `alors au aucun aussi autre avant avec avoir bon car ce cela ces cette ceux chaque comme comment dans de
 depuis des devrait doit donc du elle elles en encore est et eu fait faire fois hors ici il ils je la le les
@@ -42,9 +28,8 @@ esta este eu foi for há isso isto já lhe mais mas me mesmo meu minha muito na 
 o os ou para pela pelo por qual quando que quem se sem ser seu seus somos sou são só sua suas também te tem
 ter um uma você vocês à é`
 
-/** Words that carry no topic, in seven languages, lower case without diacritics. */
-export const STOP_WORDS: ReadonlySet<string> = new Set(
-  [ENGLISH, GERMAN, FRENCH, SPANISH, ITALIAN, DUTCH, PORTUGUESE]
-    .flatMap((list) => list.split(/\s+/))
-    .map((word) => word.normalize('NFD').replace(/\p{Mn}/gu, '')),
-)
+/** Words that carry no topic, in seven languages. A search leaves out less: `son` may be meant in English. */
+export const TOPIC_STOP_WORDS: ReadonlySet<string> = new Set([
+  ...STOP_WORDS,
+  ...[FRENCH, SPANISH, ITALIAN, DUTCH, PORTUGUESE].flatMap((list) => list.split(/\s+/)).map(plainForm),
+])

@@ -1,6 +1,6 @@
 import { detectSpans, maskSpans } from '../security/levels.ts'
-import { STOP_WORDS } from './stop-words.ts'
-import { isUnspaced, plainForm, stemOf, wordsOf } from './words.ts'
+import { isUnspaced, plainForm, stemOf, wordsOf } from '../words/terms.ts'
+import { TOPIC_STOP_WORDS } from './stop-words.ts'
 
 /** A term a text is about: one word or two neighbours. */
 export interface TopicTerm {
@@ -61,7 +61,7 @@ export function topicTermsOf(text: string): TopicTerm[] {
 function termOf(written: string): TopicTerm | undefined {
   const words = wordsOf(written)
   const [word] = words
-  if (!word || words.some(({ plain }) => STOP_WORDS.has(plain))) return undefined
+  if (!word || words.some(({ plain }) => TOPIC_STOP_WORDS.has(plain))) return undefined
   const key = words.map(({ term }) => term).join('')
   const letters = written.replace(/[^\p{L}]/gu, '').length
   if (letters < (isUnspaced(written) ? 2 : 3) || letters < written.length / 2 || written.length > 40)

@@ -101,7 +101,8 @@ test('UUIDv7: version, variant, and order of time', () => {
   expect(uuidV7(1_000, random) < uuidV7(1_001, new Uint8Array(10))).toBe(true)
 })
 
-test('what is not valid vivim.capture/1 is skipped, and the reason names fields, not content', () => {
+test('what is not valid vivim.capture/1 is skipped, and the reason names fields, not content', async () => {
+  await vivimCapture.prepare?.()
   const reason = (element: object) => vivimCapture.parse({ format: 'vivim.capture/1', ...element }).skipped[0]
   expect(reason({ provider: 'x', messages: [] })).toBe('not valid vivim.capture/1: messages')
   expect(reason({ provider: 'My Secret', messages: [{ role: 'user', parts: [] }] })).toBe(

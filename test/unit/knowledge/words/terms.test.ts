@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { dateWindowsOf } from '../../../daemon/context/dates.ts'
-import { excerpt } from '../../../daemon/context/excerpt.ts'
-import { analyseQuery } from '../../../daemon/context/query.ts'
-import { isUnspaced, wordsOf } from '../../../daemon/context/terms.ts'
-import { temporaryVault } from '../../support/temporary-vault.ts'
+import { dateWindowsOf } from '../../../../daemon/context/dates.ts'
+import { excerpt } from '../../../../daemon/context/excerpt.ts'
+import { analyseQuery } from '../../../../daemon/context/query.ts'
+import { isUnspaced, wordsOf } from '../../../../daemon/knowledge/words/terms.ts'
+import { temporaryVault } from '../../../support/temporary-vault.ts'
 
 const TEXT = `The running runners' relational generalizations were hopefully conditional; flies, dies, skis, news!
 Yearly yes. Städte über Äpfel: naïve café, Größe. fooBar_baz v2.0 node.js 3.14 don't it's ABILITIES agreed
