@@ -51,7 +51,7 @@ export class Derivation {
   #running: Promise<void> | undefined
   #failure: unknown
   #waitingForTopics = 0
-  /** Ends the wait before topics are made. */
+  /** Ends the wait before topics are made: there is something to do. */
   #hurry = new AbortController()
   #topicsTookMs = 0
 
@@ -68,6 +68,7 @@ export class Derivation {
 
   /** Goes on with the queue, if it does not already. */
   wake(): void {
+    this.#hurry.abort()
     if (this.#stopped.signal.aborted || this.#running) return
     this.#running = this.#run()
       .then(
@@ -102,7 +103,6 @@ export class Derivation {
   /** Resolves when nothing waits and the topics are made. @throws as `derived` */
   async settled(signal: AbortSignal): Promise<void> {
     this.#waitingForTopics++
-    this.#hurry.abort()
     try {
       await this.#until(() => !this.busy, signal)
     } finally {
@@ -148,9 +148,9 @@ export class Derivation {
         await this.#deriveSome()
         this.#tell()
       } else if (this.#topicsDue) {
-        await this.#quiet()
+        const quiet = await this.#quiet()
         if (this.#stopped.signal.aborted) return
-        if (!this.#waiting) await this.#makeTopics()
+        if (quiet && !this.#waiting) await this.#makeTopics()
       } else return
     }
   }
@@ -219,12 +219,13 @@ export class Derivation {
     ])
   }
 
-  async #quiet(): Promise<void> {
-    if (this.#waitingForTopics > 0) return
+  /** True when nothing came for a while, or somebody waits for topics; false when there is something to derive. */
+  async #quiet(): Promise<boolean> {
+    if (this.#waitingForTopics > 0) return true
     this.#hurry = new AbortController()
     const signal = AbortSignal.any([this.#stopped.signal, this.#hurry.signal])
     const ms = Math.max(TOPICS_AFTER_MS, this.#topicsTookMs * TOPICS_AFTER_TIMES)
-    await wait(ms, undefined, { signal, ref: false }).catch(() => {})
+    return await wait(ms, true, { signal }).catch(() => this.#waitingForTopics > 0)
   }
 
   get #topicsDue(): boolean {
