@@ -1,6 +1,7 @@
 import { idOf } from '../../crdt/hash.ts'
 import { TOMBSTONE } from '../../crdt/merge.ts'
 import { unpackStamps } from '../../crdt/stamps.ts'
+import type { Part } from '../../schema/capture.ts'
 import { Conversation, ConversationTag, Message, MessageVersion } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { ConversationItem, MessageItem } from '../../schema/methods/conversations.ts'
@@ -26,8 +27,10 @@ export interface ConversationDependencies {
   /** Masks spans above a level. */
   mask(text: string, maxSecurityLevel: number): string
   /** Puts sealed level-5 text back into the parts of a message. */
-  reveal(sealed: Uint8Array, parts: readonly StoredMessage['parts'][number][]): StoredMessage['parts']
+  reveal(sealed: Uint8Array, parts: readonly Part[]): StoredMessage['parts']
 }
+
+type Json = NonNullable<Part['metadata']>[string]
 
 /** Days a deleted conversation stays in the trash before it is erased. */
 const TRASH_MS = 30 * 24 * 3_600_000
@@ -316,7 +319,23 @@ export class Conversations {
       createdAt: message.createdAt,
       hidden: message.hidden,
       branch: message.branch,
-      parts: parts.map((part) => ({ ...part, content: this.#deps.mask(part.content, maxLevel) })),
+      parts: parts.map((part) => this.#masked(part, maxLevel)),
+    }
+  }
+
+  /** Text, and every text inside metadata: arguments of a tool hold addresses too. */
+  #masked(part: Part, maxLevel: number): Part {
+    const deep = (value: Json): Json => {
+      if (typeof value === 'string') return this.#deps.mask(value, maxLevel)
+      if (Array.isArray(value)) return value.map(deep)
+      if (value === null || typeof value !== 'object') return value
+      return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, deep(inner)]))
+    }
+    const { content, metadata } = part
+    return {
+      ...part,
+      content: this.#deps.mask(content, maxLevel),
+      ...(metadata ? { metadata: deep(metadata) as Record<string, Json> } : {}),
     }
   }
 

@@ -58,7 +58,9 @@ function store({ vault }: TemporaryVault, id: string, turns: readonly Turn[], va
       values: {
         message_id: key,
         content_hash: 'v',
-        parts_json: JSON.stringify([{ type: 'text', content: `text of ${turn}` }]),
+        parts_json: JSON.stringify([
+          { type: 'text', content: `text of ${turn}`, metadata: { to: [`a ${turn}`], count: 2 } },
+        ]),
       },
     })
   })
@@ -185,7 +187,10 @@ describe('conversations', () => {
     const conversations = conversationsOf(temporary)
     const found = conversations.get({ id: 'c', ...get }, 2)
     expect(found.title).toBe('a ***')
-    expect(found.messages[0]!.parts[0]!.content).toBe('text of ***')
+    expect(found.messages[0]!.parts[0]).toMatchObject({
+      content: 'text of ***',
+      metadata: { to: ['a ***'], count: 2 },
+    })
     expect(() => conversations.get({ id: 'c', reveal: true }, 4)).toThrow(/level 5/)
   })
 })
