@@ -344,7 +344,10 @@ function positionAfter(
   first: IdentifiedMessage | undefined,
   present: ReadonlyMap<string, StoredMessageRow>,
 ): number {
-  if (!first || present.has(first.id) || first.parentId === null) return 0
+  if (!first) return 0
+  const own = present.get(first.id)
+  if (own) return own.position ?? 0
+  if (first.parentId === null) return 0
   const parent = present.get(first.parentId)
   return parent ? (parent.position ?? 0) + 1 : 0
 }

@@ -8,6 +8,8 @@ import { epochOf } from './epoch.ts'
 export class Corpus {
   readonly #sql: Sql
   #changes = -1
+  /** Changes of earlier connections. */
+  #before = 0
   #units: number | undefined
   #newest: number | null | undefined
   #epoch: string | undefined
@@ -15,10 +17,20 @@ export class Corpus {
 
   constructor(sql: Sql) {
     this.#sql = sql
+    this.#connect()
+  }
+
+  /**
+   * A database that was compacted has a new connection, without temporary tables and with a counter that begins at
+   * 0; the answers of `refresh` go on rising.
+   */
+  #connect(): void {
+    if (this.#sql.get("SELECT 1 FROM temp.sqlite_master WHERE name = 'unit_vocabulary'")) return
     // `row`: one line per term. A temporary table: it leaves no trace in the file.
-    sql.run(
+    this.#sql.run(
       `CREATE VIRTUAL TABLE IF NOT EXISTS temp.unit_vocabulary USING fts5vocab ('main', 'unit_index', 'row')`,
     )
+    this.#before = this.#changes + 1
   }
 
   /**
@@ -26,7 +38,8 @@ export class Corpus {
    * table. To be called before a query is answered.
    */
   refresh(): number {
-    const changes = this.#sql.get<{ n: number }>('SELECT total_changes() AS n')!.n
+    this.#connect()
+    const changes = this.#before + this.#sql.get<{ n: number }>('SELECT total_changes() AS n')!.n
     if (changes !== this.#changes) {
       this.#changes = changes
       this.#units = undefined

@@ -54,6 +54,8 @@ export class Derivation {
   /** Ends the wait before topics are made: there is something to do. */
   #hurry = new AbortController()
   #topicsTookMs = 0
+  /** Counts conversations whose rows went. */
+  #removals = 0
 
   constructor({ vault, onError }: DerivationOptions) {
     this.#vault = vault
@@ -128,6 +130,7 @@ export class Derivation {
 
   /** Removes what follows from a conversation, in the caller's transaction. */
   forget(tx: VaultTransaction, conversationId: string): void {
+    this.#removals++
     forgetConversation(tx, this.#vault.space, conversationId)
     tx.run('DELETE FROM derivation_queue WHERE conversation_id = ?', [conversationId])
     setMeta(tx, 'topics_due', '1')
@@ -160,7 +163,6 @@ export class Derivation {
    * One that was queued again or removed meanwhile is not stored.
    */
   async #deriveSome(): Promise<void> {
-    const vault = this.#vault
     const made: Made[] = []
     let units = 0
     for (const queued of this.#queued()) {
@@ -171,6 +173,26 @@ export class Derivation {
       units += derived?.occurrences.length ?? 0
       if (units >= UNITS_AT_ONCE) break
     }
+    try {
+      this.#store(made)
+    } catch (error) {
+      if (isOutside(error)) throw error
+      // One of them cannot be stored: the others must not wait for it.
+      for (const item of made) this.#storeAlone(item)
+    }
+  }
+
+  #storeAlone(item: Made): void {
+    try {
+      this.#store([item])
+    } catch (error) {
+      if (isOutside(error)) throw error
+      this.#giveUp(item.queued, error)
+    }
+  }
+
+  #store(made: readonly Made[]): void {
+    const vault = this.#vault
     if (made.length === 0) return
     vault.transactDerived((tx) => {
       for (const { queued, derived } of made) {
@@ -182,10 +204,16 @@ export class Derivation {
     })
   }
 
+  /** Leaves a conversation out until a rebuild. */
+  #giveUp({ number, id }: Queued, error: unknown): void {
+    this.#onError(id, error)
+    this.#vault.transactDerived((tx) => tx.run('DELETE FROM derivation_queue WHERE number = ?', [number]))
+  }
+
   /** Message by message, so that a long conversation keeps nobody waiting; undefined for one that is not there. */
-  async #derive({ number, id }: Queued): Promise<DerivedConversation | undefined | 'failed'> {
+  async #derive(queued: Queued): Promise<DerivedConversation | undefined | 'failed'> {
     try {
-      const conversation = loadConversation(this.#vault, id)
+      const conversation = loadConversation(this.#vault, queued.id)
       if (!conversation) return undefined
       const deriver = new ConversationDeriver(conversation)
       for (const message of conversation.messages) {
@@ -195,18 +223,21 @@ export class Derivation {
       }
       return deriver.result()
     } catch (error) {
-      if (error instanceof VivimError && error.code !== 'Corrupt') throw error
-      this.#onError(id, error)
-      this.#vault.transactDerived((tx) => tx.run('DELETE FROM derivation_queue WHERE number = ?', [number]))
+      if (isOutside(error)) throw error
+      this.#giveUp(queued, error)
       return 'failed'
     }
   }
 
   async #makeTopics(): Promise<void> {
     const before = this.#generation()
+    const removals = this.#removals
     const start = performance.now()
     await rebuildTopics(this.#vault, this.#pace, (tx) => {
+      // Words of what was removed meanwhile must not come back.
+      if (this.#removals !== removals) return false
       if (this.#generation() === before) setMeta(tx, 'topics_due', '0')
+      return true
     })
     this.#topicsTookMs = performance.now() - start
   }
@@ -286,6 +317,11 @@ export class Derivation {
   #tell(): void {
     for (const go of [...this.#changed]) go()
   }
+}
+
+/** The disk or the file failed, not this conversation. */
+function isOutside(error: unknown): boolean {
+  return error instanceof VivimError && error.code !== 'Corrupt'
 }
 
 function setMeta(tx: VaultTransaction, name: string, value: string): void {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { UserMethodName } from '../../schema/methods/index.ts'
 import { ImportJobs } from '../capture/import-jobs.ts'
 import { captureMethods } from '../capture/methods.ts'
-import { revealParts } from '../capture/secret-sealer.ts'
+import { revealParts, SecretSealer } from '../capture/secret-sealer.ts'
 import { contextMethods } from '../context/methods.ts'
 import { Derivation } from '../knowledge/derivation.ts'
 import { knowledgeMethods } from '../knowledge/methods.ts'
@@ -18,8 +18,9 @@ import { contentProblems } from './content-problems.ts'
 import type { UserEngine, UserMethods } from './user-engine.ts'
 import type { OpenUserEngine, UserEngineOptions } from './user-engine-options.ts'
 
-/** The trash is looked at when a user opens and this often after. */
-const TRASH_EVERY_MS = 3_600_000
+const TIDY_EVERY_MS = 3_600_000
+
+const mask = (text: string, level: number) => maskSpans(text, detectSpans(text), level)
 
 /** Puts one person's engine together: their vault, capture, knowledge and context, and nobody else's. */
 export const openUserEngine: OpenUserEngine = async (options) => {
@@ -58,10 +59,16 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
   const conversations = new Conversations(vault, {
     forgetDerived: (tx, id) => derivation.forget(tx, id),
     wakeDerivation: () => derivation.wake(),
-    mask: (text, level) => maskSpans(text, detectSpans(text), level),
+    storable: (text) => new SecretSealer(vault).text(text),
+    mask,
     reveal: (sealed, parts) => revealParts(vault, sealed, parts),
   })
-  const sync = new SyncView(vault, options.deviceDid, (pace) => contentProblems(vault, pace))
+  const sync = new SyncView({
+    vault,
+    deviceDid: options.deviceDid,
+    contentProblems: (pace) => contentProblems(vault, pace),
+    mask,
+  })
   const counter = options.tokenizer ? new PortTokenCounter(options.tokenizer) : inThreadCounter
 
   const methods: UserMethods<UserMethodName> = {
@@ -76,15 +83,24 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     ...knowledgeMethods(vault),
     ...contextMethods({ vault, counter }),
     'sync.status': () => sync.status(),
-    'sync.operations': (params) => sync.operations(params),
+    'sync.operations': (params, call) => sync.operations(params, call.maxSecurityLevel),
     'sync.verify': () => sync.verify(),
     'sync.rebuild': (_, call) => derivation.rebuild(call.signal),
   }
 
-  if (vault.purgePending) vault.purge()
-  conversations.emptyOldTrash()
-  const trash = setInterval(() => conversations.emptyOldTrash(), TRASH_EVERY_MS)
-  trash.unref()
+  /** What a crash or a full disk left to erase, and old trash. A failure waits for the next time. */
+  const tidy = () => {
+    try {
+      if (vault.purgePending) vault.purge()
+      conversations.emptyOldTrash()
+    } catch (error) {
+      options.onError?.('tidying', error)
+    }
+  }
+  const first = setImmediate(tidy)
+  const hourly = setInterval(tidy, TIDY_EVERY_MS)
+  hourly.unref()
+  void counter.count([' '], 'o200k_base').catch(() => {}) // loads the encoding before the first question
   if (derivation.busy) derivation.wake()
   jobs.resumeAll()
   options.onPendingWork(jobs.busy)
@@ -106,7 +122,8 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
       return jobs.busy || derivation.busy
     },
     close: async () => {
-      clearInterval(trash)
+      clearImmediate(first)
+      clearInterval(hourly)
       await jobs.close()
       await derivation.stop()
       if (counter instanceof PortTokenCounter) counter.close()

@@ -14,6 +14,7 @@ import {
   tagsOf,
 } from './conversation-reader.ts'
 import type { RowName } from './erasure.ts'
+import { type Json, maskJson } from './mask-json.ts'
 import type { OpenVault } from './open-vault.ts'
 import { decodeCursor, pageOf } from './paging.ts'
 import type { VaultTransaction } from './vault.ts'
@@ -24,16 +25,18 @@ export interface ConversationDependencies {
   forgetDerived(tx: VaultTransaction, conversationId: string): void
   /** Says that the derivation queue has something. */
   wakeDerivation(): void
+  /** The text as it may be stored: secrets replaced by markers, characters no text may hold replaced. */
+  storable(text: string): string
   /** Masks spans above a level. */
   mask(text: string, maxSecurityLevel: number): string
   /** Puts sealed level-5 text back into the parts of a message. */
   reveal(sealed: Uint8Array, parts: readonly Part[]): StoredMessage['parts']
 }
 
-type Json = NonNullable<Part['metadata']>[string]
-
 /** Days a deleted conversation stays in the trash before it is erased. */
 const TRASH_MS = 30 * 24 * 3_600_000
+/** Conversations erased in one transaction: each transaction reads the log once. */
+const ERASED_AT_ONCE = 100
 
 /** Lists, reads and the person's own writes on conversations. */
 export class Conversations {
@@ -61,7 +64,7 @@ export class Conversations {
       and(
         'id IN (SELECT conversation_id FROM conversation_tags WHERE space = ? AND tag = ? AND deleted = 0)',
         this.#vault.space,
-        tag,
+        this.#deps.storable(tag),
       )
     if (cursor !== undefined) {
       const [time, id] = decodeCursor(cursor, 2) as [number, string]
@@ -90,16 +93,17 @@ export class Conversations {
       throw new VivimError('NotFound', 'The conversation has no such branch.', { field: 'branch' })
     return {
       ...this.#item(this.#row(params.id), maxLevel),
-      sourceUrl: conversation.sourceUrl,
-      model: conversation.model,
+      sourceUrl: this.#maskedOrNull(conversation.sourceUrl, maxLevel),
+      model: this.#maskedOrNull(conversation.model, maxLevel),
       version: conversation.version,
       messages: messages.map((message) => this.#message(message, maxLevel, params.reveal)),
       branches: branchList(conversation),
     }
   }
 
-  rename({ id, title }: Params<'conversations.rename'>, maxLevel: number): ConversationItem {
+  rename({ id, title: typed }: Params<'conversations.rename'>, maxLevel: number): ConversationItem {
     this.#row(id)
+    const title = this.#deps.storable(typed)
     this.#vault.transact((tx) => {
       tx.write([{ kind: 'UPDATE', entity: 'Conversation', key: id, values: { custom_title: title } }])
       this.#queue(tx, id)
@@ -111,8 +115,10 @@ export class Conversations {
   tag({ id, add, remove }: Params<'conversations.tag'>, maxLevel: number): ConversationItem {
     this.#row(id)
     const present = new Set(tagsOf(this.#vault, id))
-    const added = new Set(add.filter((tag) => !present.has(tag) && !remove.includes(tag)))
-    const removed = new Set(remove.filter((tag) => present.has(tag)))
+    const leaving = new Set(remove.map((tag) => this.#deps.storable(tag)))
+    const coming = add.map((tag) => this.#deps.storable(tag))
+    const added = new Set(coming.filter((tag) => !present.has(tag) && !leaving.has(tag)))
+    const removed = [...leaving].filter((tag) => present.has(tag))
     this.#vault.transact((tx) => {
       for (const tag of added) {
         const key = tagKey(id, tag)
@@ -184,7 +190,9 @@ export class Conversations {
         this.#vault.space,
       ])
       .filter((row) => deletedAt(row) < this.#vault.now() - TRASH_MS)
-    if (old.length > 0) this.#erase(old.map(({ id }) => id))
+    for (let at = 0; at < old.length; at += ERASED_AT_ONCE)
+      this.#eraseRows(old.slice(at, at + ERASED_AT_ONCE).map(({ id }) => id))
+    if (old.length > 0) this.#purge()
     return old.length
   }
 
@@ -215,16 +223,32 @@ export class Conversations {
   }
 
   #erase(ids: readonly string[]): void {
+    this.#eraseRows(ids)
+    this.#purge()
+  }
+
+  #eraseRows(ids: readonly string[]): void {
     const vault = this.#vault
     vault.transact((tx) => {
-      for (const id of ids) {
-        this.#deps.forgetDerived(tx, id)
-        vault.erase(tx, this.#rowsOf(tx, id))
-        for (const table of ['raw_records', 'blobs', 'derivation_queue', 'capture_attempts'])
-          tx.run(`DELETE FROM ${table} WHERE conversation_id = ?`, [id])
-      }
+      for (const id of ids) this.#deps.forgetDerived(tx, id)
+      vault.erase(
+        tx,
+        ids.flatMap((id) => this.#rowsOf(tx, id)),
+      )
+      const list = JSON.stringify(ids)
+      // An upload that stands still holds the conversation too; what runs goes on without what it stored.
+      tx.run(
+        `UPDATE import_jobs SET data = NULL WHERE state NOT IN ('queued', 'running') AND id IN (
+           SELECT job_id FROM capture_attempts WHERE conversation_id IN (SELECT value FROM json_each(?)))`,
+        [list],
+      )
+      for (const table of ['raw_records', 'blobs', 'derivation_queue', 'capture_attempts'])
+        tx.run(`DELETE FROM ${table} WHERE conversation_id IN (SELECT value FROM json_each(?))`, [list])
     })
-    vault.purge()
+  }
+
+  #purge(): void {
+    this.#vault.purge()
     this.#deps.wakeDerivation()
   }
 
@@ -289,7 +313,7 @@ export class Conversations {
       updatedAt: row.updated_at,
       messageCount: this.#shownMessages(row),
       state: row.state ?? 'ACTIVE',
-      tags: tagsOf(this.#vault, row.id),
+      tags: tagsOf(this.#vault, row.id).map((tag) => this.#deps.mask(tag, maxLevel)),
     }
   }
 
@@ -311,11 +335,11 @@ export class Conversations {
     const parts = reveal ? this.#revealed(message) : message.parts
     return {
       id: message.id,
-      originalMessageId: message.originalId,
+      originalMessageId: this.#maskedOrNull(message.originalId, maxLevel),
       parentId: message.parentId,
       role: message.role,
-      author: message.author,
-      model: message.model,
+      author: this.#maskedOrNull(message.author, maxLevel),
+      model: this.#maskedOrNull(message.model, maxLevel),
       createdAt: message.createdAt,
       hidden: message.hidden,
       branch: message.branch,
@@ -325,18 +349,18 @@ export class Conversations {
 
   /** Text, and every text inside metadata: arguments of a tool hold addresses too. */
   #masked(part: Part, maxLevel: number): Part {
-    const deep = (value: Json): Json => {
-      if (typeof value === 'string') return this.#deps.mask(value, maxLevel)
-      if (Array.isArray(value)) return value.map(deep)
-      if (value === null || typeof value !== 'object') return value
-      return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, deep(inner)]))
-    }
-    const { content, metadata } = part
+    const mask = (text: string) => this.#deps.mask(text, maxLevel)
+    const { content, language, metadata } = part
     return {
       ...part,
-      content: this.#deps.mask(content, maxLevel),
-      ...(metadata ? { metadata: deep(metadata) as Record<string, Json> } : {}),
+      content: mask(content),
+      ...(language === undefined ? {} : { language: mask(language) }),
+      ...(metadata ? { metadata: maskJson(metadata, mask) as Record<string, Json> } : {}),
     }
+  }
+
+  #maskedOrNull(text: string | null, maxLevel: number): string | null {
+    return text === null ? null : this.#deps.mask(text, maxLevel)
   }
 
   #revealed(message: StoredMessage): StoredMessage['parts'] {
@@ -372,14 +396,37 @@ function branchWithTrunk({ messages }: StoredConversation, branch: number): Stor
   return messages.filter(({ id }) => kept.has(id))
 }
 
-function branchList(conversation: StoredConversation): Result<'conversations.get'>['branches'] {
+function branchList({ messages }: StoredConversation): Result<'conversations.get'>['branches'] {
   const leaves = new Map<number, string>()
-  for (const { branch, id } of conversation.messages) leaves.set(branch, id)
+  for (const { branch, id } of messages) leaves.set(branch, id)
+  const shown = shownUpTo(messages)
   return [...leaves]
     .sort(([a], [b]) => a - b)
     .map(([branch, leafMessageId]) => ({
       branch,
       leafMessageId,
-      messageCount: branchWithTrunk(conversation, branch).filter(({ hidden }) => !hidden).length,
+      messageCount: shown.get(leafMessageId) ?? 0,
     }))
+}
+
+/** How many messages are shown from the root to each message; of a circle each counts once. */
+function shownUpTo(messages: readonly StoredMessage[]): Map<string, number> {
+  const byId = new Map(messages.map((message) => [message.id, message]))
+  const shown = new Map<string, number>()
+  for (const message of messages) {
+    const path: StoredMessage[] = []
+    const onPath = new Set<string>()
+    let at: StoredMessage | undefined = message
+    while (at && !shown.has(at.id) && !onPath.has(at.id)) {
+      path.push(at)
+      onPath.add(at.id)
+      at = byId.get(at.parentId ?? '')
+    }
+    let count = (at && shown.get(at.id)) ?? 0
+    for (const { id, hidden } of path.reverse()) {
+      if (!hidden) count++
+      shown.set(id, count)
+    }
+  }
+  return shown
 }

@@ -1,3 +1,5 @@
+import { chmodSync, closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 import sqlite, { type Statement } from 'node-sqlite3-wasm'
 import { VivimError } from '../../schema/errors.ts'
 import type { Sql, SqlValue } from './sql.ts'
@@ -14,15 +16,22 @@ const STATEMENTS_KEPT = 300
  * otherwise stays silently in `delete` mode. FULL makes a commit durable against power loss.
  */
 export class Database implements Sql {
-  readonly #database: InstanceType<typeof sqlite.Database>
+  readonly #path: string
+  #database: InstanceType<typeof sqlite.Database>
   readonly #statements = new Map<string, Statement>()
 
   constructor(path: string) {
-    this.#database = guard(() => new sqlite.Database(path))
+    this.#path = path
+    for (const left of [compactCopy(path), `${compactCopy(path)}.lock`])
+      rmSync(left, { recursive: true, force: true })
+    this.#database = this.#open()
+  }
+
+  #open(): InstanceType<typeof sqlite.Database> {
+    const database = guard(() => new sqlite.Database(this.#path))
     try {
-      this.#pragma('locking_mode = EXCLUSIVE')
-      const mode = this.#pragma('journal_mode = WAL')
-      if (mode !== 'wal')
+      pragma(database, 'locking_mode = EXCLUSIVE')
+      if (pragma(database, 'journal_mode = WAL') !== 'wal')
         throw new VivimError(
           'UserUnavailable',
           'The database cannot use a write-ahead log on this file system.',
@@ -30,23 +39,24 @@ export class Database implements Sql {
             hint: 'Keep the data directory on a local disk.',
           },
         )
-      this.#pragma('synchronous = FULL')
-      this.#pragma('trusted_schema = OFF')
-      this.#pragma('secure_delete = ON')
-      this.#pragma('temp_store = MEMORY')
+      pragma(database, 'synchronous = FULL')
+      pragma(database, 'trusted_schema = OFF')
+      pragma(database, 'secure_delete = ON')
+      pragma(database, 'temp_store = MEMORY')
       // 16 MB of log before it is moved into the file: a fourth of the default's rewriting during imports.
-      this.#pragma('wal_autocheckpoint = 4000')
+      pragma(database, 'wal_autocheckpoint = 4000')
       // Grows with use, so a small vault stays small; with 8 MB, deriving 200k units spent its time reading pages again.
-      this.#pragma('cache_size = -64000')
-      this.#pragma('foreign_keys = OFF')
+      pragma(database, 'cache_size = -64000')
+      pragma(database, 'foreign_keys = OFF')
+      return database
     } catch (error) {
-      this.#database.close()
+      database.close()
       throw error
     }
   }
 
   all<T extends object>(sql: string, params: readonly SqlValue[] = []): T[] {
-    return guard(() => this.#statement(sql).all(params as SqlValue[]) as unknown as T[])
+    return this.#use(sql, (statement) => statement.all(params as SqlValue[]) as unknown as T[])
   }
 
   get<T extends object>(sql: string, params: readonly SqlValue[] = []): T | undefined {
@@ -55,7 +65,7 @@ export class Database implements Sql {
   }
 
   run(sql: string, params: readonly SqlValue[] = []): number {
-    return guard(() => this.#statement(sql).run(params as SqlValue[]).changes)
+    return this.#use(sql, (statement) => statement.run(params as SqlValue[]).changes)
   }
 
   /** Runs a script of several statements without parameters. */
@@ -75,11 +85,29 @@ export class Database implements Sql {
     return this.#database.inTransaction
   }
 
-  /** Rewrites the file without its free pages and empties the log: afterwards deleted bytes are gone from disk. */
+  /**
+   * Replaces the file by a copy without free pages: afterwards deleted bytes are in no file of this database. A copy
+   * beside it, and not VACUUM, which would build the whole of it in memory that is never given back.
+   */
   compact(): void {
+    const copy = compactCopy(this.#path)
     this.#finalizeAll()
-    this.script('VACUUM')
+    try {
+      this.script(`VACUUM INTO '${copy.replaceAll("'", "''")}'`)
+      syncFile(copy)
+      chmodSync(copy, 0o600)
+    } catch (error) {
+      rmSync(copy, { force: true })
+      throw translate(error)
+    }
     this.checkpoint()
+    guard(() => this.#database.close())
+    try {
+      renameSync(copy, this.#path)
+      syncFile(dirname(this.#path))
+    } finally {
+      this.#database = this.#open()
+    }
   }
 
   /** Moves the write-ahead log into the file and truncates it. */
@@ -97,8 +125,23 @@ export class Database implements Sql {
   }
 
   #pragma(text: string): SqlValue {
-    const row = guard(() => this.#database.all(`PRAGMA ${text}`)) as Row[]
-    return Object.values(row[0] ?? {})[0] ?? null
+    return pragma(this.#database, text)
+  }
+
+  /** A statement that failed cannot be bound again, so it is not kept. */
+  #use<T>(sql: string, work: (statement: Statement) => T): T {
+    return guard(() => {
+      const statement = this.#statement(sql)
+      try {
+        return work(statement)
+      } catch (error) {
+        this.#statements.delete(sql)
+        try {
+          statement.finalize()
+        } catch {} // says again what the statement said
+        throw error
+      }
+    })
   }
 
   #statement(sql: string): Statement {
@@ -123,6 +166,25 @@ export class Database implements Sql {
   }
 }
 
+function pragma(database: InstanceType<typeof sqlite.Database>, text: string): SqlValue {
+  const row = guard(() => database.all(`PRAGMA ${text}`)) as Row[]
+  return Object.values(row[0] ?? {})[0] ?? null
+}
+
+/** Where a compacted copy is made; one that is found at the start was left by a crash. */
+function compactCopy(path: string): string {
+  return `${path}.compact`
+}
+
+function syncFile(path: string): void {
+  const descriptor = openSync(path, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
 /** Turns SQLite's failures into ours; a bug in a statement stays what it is. */
 function guard<T>(work: () => T): T {
   try {
@@ -135,7 +197,7 @@ function guard<T>(work: () => T): T {
 function translate(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof VivimError) return error
   const { message } = error
-  if (/disk is full|ENOSPC|EDQUOT/i.test(message))
+  if (/disk is full|ENOSPC|EDQUOT|out of memory/i.test(message))
     return new VivimError('StorageFull', undefined, {
       cause: error,
       hint: 'Free some space; nothing was lost.',

@@ -1,4 +1,5 @@
-import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { VivimError } from '../../schema/errors.ts'
 import type { Database } from './database.ts'
 
@@ -43,10 +44,23 @@ export function migrate(
   if (present > 0) {
     database.checkpoint()
     const copy = `${path}.before-${String(latest).padStart(3, '0')}`
-    if (!existsSync(copy)) copyFileSync(path, copy)
+    if (!existsSync(copy)) {
+      copyFileSync(path, `${copy}.tmp`)
+      renameSync(`${copy}.tmp`, copy)
+    }
   }
   for (const { version, sql } of migrations) {
     if (version <= present) continue
     database.script(`BEGIN IMMEDIATE;\n${sql}\nPRAGMA user_version = ${version};\nCOMMIT;`)
+  }
+}
+
+/** Removes the copies made before migrations that are older than `keepMs`; 0 removes all. */
+export function removeCopies(path: string, keepMs: number, now: number): void {
+  const folder = dirname(path)
+  for (const name of readdirSync(folder)) {
+    if (!name.startsWith(`${basename(path)}.before-`)) continue
+    const copy = join(folder, name)
+    if (keepMs === 0 || statSync(copy).mtimeMs < now - keepMs) rmSync(copy, { force: true })
   }
 }

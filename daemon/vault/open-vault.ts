@@ -11,7 +11,7 @@ import { Blobs } from './blobs.ts'
 import { Database } from './database.ts'
 import { ErasedMarkers, hollowOperations, type RowName } from './erasure.ts'
 import { Logs } from './logs.ts'
-import { latestSchemaVersion, migrate } from './migrations.ts'
+import { latestSchemaVersion, migrate, removeCopies } from './migrations.ts'
 import { OperationLog } from './operation-log.ts'
 import { RowStore, type StampedOperation } from './row-store.ts'
 import { Sealing } from './sealing.ts'
@@ -80,6 +80,7 @@ class FileVault implements OpenVault {
   readonly space: number
   readonly ownLog: number
   readonly now: () => number
+  readonly #path: string
   readonly #sealing: Sealing
   readonly #blobs: Blobs
   readonly #erased: ErasedMarkers
@@ -91,6 +92,8 @@ class FileVault implements OpenVault {
     this.did = options.did
     this.database = database
     this.now = options.now
+    this.#path = options.path
+    removeCopies(options.path, COPIES_KEPT_MS, options.now())
     this.#sealing = new Sealing(options.vaultKey)
     this.#blobs = new Blobs(database, this.#sealing)
     this.logs = new Logs(database)
@@ -186,6 +189,7 @@ class FileVault implements OpenVault {
   }
 
   purge(): void {
+    removeCopies(this.#path, 0, this.now())
     this.database.compact()
     this.database.run('DELETE FROM pending_purges')
     this.database.checkpoint()
@@ -286,6 +290,8 @@ class FileVault implements OpenVault {
 }
 
 const SCHEMA_VERSION = latestSchemaVersion()
+/** A copy made before a migration is kept this long after it. */
+const COPIES_KEPT_MS = 7 * 24 * 3_600_000
 
 function refuseFacts(): never {
   throw new Error('facts are written durably')
@@ -302,6 +308,9 @@ function columnsOf(entity: ReplicatedEntity, values: FactChange['values'] = {}):
   for (const [name, value] of Object.entries(values)) {
     const column = entity.columns[name]
     if (!column || column.number === TOMBSTONE) throw new Error(`${entity.name} has no column ${name}`)
+    // SQLite ends text at a NUL and replaces lone surrogates: the row would not be what its operation says.
+    if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed()))
+      throw new VivimError('InvalidParams', 'Text holds characters that no text may hold.', { field: name })
     columns.set(column.number, value)
   }
   return columns

@@ -3,6 +3,7 @@ import { decodeOperation } from '../../crdt/operation.ts'
 import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
+import { maskJson } from './mask-json.ts'
 import type { OpenVault } from './open-vault.ts'
 import { privateSpaceId } from './open-vault.ts'
 import { createPace, type Pace } from './pace.ts'
@@ -15,12 +16,20 @@ export class SyncView {
   readonly #vault: OpenVault
   readonly #deviceDid: string
   readonly #contentProblems: (pace: Pace) => Promise<Problem[]>
+  readonly #mask: (text: string, maxLevel: number) => string
 
-  /** @param contentProblems checks content hashes of conversations, messages, units and blobs */
-  constructor(vault: OpenVault, deviceDid: string, contentProblems: (pace: Pace) => Promise<Problem[]>) {
-    this.#vault = vault
-    this.#deviceDid = deviceDid
-    this.#contentProblems = contentProblems
+  constructor(options: {
+    readonly vault: OpenVault
+    readonly deviceDid: string
+    /** Checks content hashes of conversations, messages, units and blobs. */
+    readonly contentProblems: (pace: Pace) => Promise<Problem[]>
+    /** Masks spans above a level. */
+    readonly mask: (text: string, maxLevel: number) => string
+  }) {
+    this.#vault = options.vault
+    this.#deviceDid = options.deviceDid
+    this.#contentProblems = options.contentProblems
+    this.#mask = options.mask
   }
 
   status(): Result<'sync.status'> {
@@ -44,7 +53,11 @@ export class SyncView {
     }
   }
 
-  operations({ limit, cursor, since, tableName }: Params<'sync.operations'>): Result<'sync.operations'> {
+  /** Values above the caller's level are masked, inside JSON columns too. */
+  operations(
+    { limit, cursor, since, tableName }: Params<'sync.operations'>,
+    maxLevel: number,
+  ): Result<'sync.operations'> {
     const table = tableName === undefined ? undefined : tableNumber(tableName)
     const after = cursor === undefined ? 0 : Number(decodeCursor(cursor, 1)[0])
     const sinceBytes = since === undefined ? undefined : stampBytes(since)
@@ -69,7 +82,7 @@ export class SyncView {
     return pageOf(
       rows,
       limit,
-      (row) => this.#show(row),
+      (row) => this.#show(row, maxLevel),
       (row) => [row.id],
     )
   }
@@ -82,11 +95,10 @@ export class SyncView {
     return { ok: problems.length === 0, operations: found.operations, rows: found.rows, problems }
   }
 
-  #show(row: {
-    log: number
-    seq: number
-    body: Uint8Array | null
-  }): Result<'sync.operations'>['items'][number] {
+  #show(
+    row: { log: number; seq: number; body: Uint8Array | null },
+    maxLevel: number,
+  ): Result<'sync.operations'>['items'][number] {
     const base = { id: `${row.log}:${row.seq}`, authorDid: this.#vault.did, deviceDid: this.#deviceDid }
     if (!row.body)
       return {
@@ -108,15 +120,21 @@ export class SyncView {
       recordId:
         typeof operation.key === 'string' ? operation.key : Buffer.from(operation.key).toString('hex'),
       payload: Object.fromEntries(
-        [...operation.columns].map(([column, value]) => [names.get(column) ?? String(column), plain(value)]),
+        [...operation.columns].map(([column, value]) => {
+          const name = names.get(column) ?? String(column)
+          return [name, this.#plain(name, value, maxLevel)]
+        }),
       ),
     }
   }
-}
 
-function plain(value: Value): string | number | null {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
-  return typeof value === 'bigint' ? value.toString() : value
+  #plain(name: string, value: Value, maxLevel: number): string | number | null {
+    if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+    if (typeof value === 'bigint') return value.toString()
+    if (typeof value !== 'string' || maxLevel >= 5) return value
+    const mask = (text: string) => this.#mask(text, maxLevel)
+    return name.endsWith('_json') ? JSON.stringify(maskJson(JSON.parse(value), mask)) : mask(value)
+  }
 }
 
 function stampBytes(text: string): Uint8Array {

@@ -2,20 +2,22 @@ import type { Pace } from '../../vault/pace.ts'
 import type { Vault, VaultTransaction } from '../../vault/vault.ts'
 import { deriveTopics, type Topic, type TopicSource } from './derive-topics.ts'
 
-/** Makes every topic again from the units there are; answers how many there are. */
+/**
+ * Makes every topic again from the units there are. `store` is asked in the transaction that stores them, and answers
+ * false when the units changed such that nothing of these may be kept.
+ */
 export async function rebuildTopics(
   vault: Vault,
   pace: Pace,
-  finish: (tx: VaultTransaction) => void,
-): Promise<number> {
+  store: (tx: VaultTransaction) => boolean,
+): Promise<void> {
   const topics = await deriveTopics(topicSources(vault), pace)
   vault.transactDerived((tx) => {
+    if (!store(tx)) return
     for (const table of ['topic_profiles', 'topic_units', 'topic_conversations'])
       tx.run(`DELETE FROM ${table}`)
     for (const topic of topics) insertTopic(tx, topic)
-    finish(tx)
   })
-  return topics.length
 }
 
 /** Topics rest on the best units of a large vault: it bounds their time and memory, and a person sees no difference. */

@@ -43,7 +43,7 @@ beforeAll(async () => {
   await rebuildTopics(
     vault,
     async () => {},
-    () => {},
+    () => true,
   )
   methods = knowledgeMethods(vault)
 })

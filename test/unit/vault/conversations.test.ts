@@ -9,6 +9,7 @@ function conversationsOf({ vault }: TemporaryVault, forgotten: string[] = []): C
   return new Conversations(vault, {
     forgetDerived: (_, id) => void forgotten.push(id),
     wakeDerivation: () => {},
+    storable: (text) => text.replaceAll('\0', '').replaceAll('key-123', '⟦sealed⟧'),
     mask: (text, level) => (level < 5 ? text.replaceAll('secret', '***') : text),
     reveal: (_, parts) => parts,
   })
@@ -155,6 +156,35 @@ describe('conversations', () => {
     expect(tag(['tea'], [])).toEqual(['food', 'tea'])
     expect(conversations.list({ ...all, tag: 'tea' }, 5).items).toHaveLength(1)
     expect(conversations.list({ ...all, tag: 'milk' }, 5).items).toHaveLength(0)
+  })
+
+  test('what may not be stored is neither in a title nor in a tag, and such a tag can be removed', () => {
+    using temporary = temporaryVault()
+    store(temporary, 'c', [])
+    const conversations = conversationsOf(temporary)
+    expect(conversations.rename({ id: 'c', title: 'my key-123' }, 5).title).toBe('my ⟦sealed⟧')
+    const tag = (add: string[], remove: string[]) => conversations.tag({ id: 'c', add, remove }, 5).tags
+    expect(tag(['a\0b', 'key-123'], [])).toEqual(['ab', '⟦sealed⟧'])
+    expect(tag([], ['a\0b', 'key-123'])).toEqual([])
+    expect(() =>
+      temporary.vault.transact((tx) =>
+        tx.write([{ kind: 'UPDATE', entity: 'Conversation', key: 'c', values: { title: 'a\0b' } }]),
+      ),
+    ).toThrow(/no text may hold/)
+  })
+
+  test('thousands of branches are counted in one pass', () => {
+    using temporary = temporaryVault()
+    const turns = Array.from({ length: 6_000 }, (_, at) => ({
+      id: `n${at}`,
+      ...(at > 0 ? { parent: 'n0' } : {}),
+    }))
+    store(temporary, 'c', turns)
+    const start = performance.now()
+    const { branches } = conversationsOf(temporary).get({ id: 'c', ...get }, 5)
+    expect(branches).toHaveLength(5_999)
+    expect(branches.every(({ messageCount }) => messageCount === 2)).toBe(true)
+    expect(performance.now() - start).toBeLessThan(2_000)
   })
 
   test('the trash: hidden everywhere, restored whole, erased after 30 days', () => {

@@ -244,6 +244,29 @@ describe('erase', () => {
     )
   })
 
+  test('a failed statement can be used again, and a copy left by a crash goes', () => {
+    using temporary = temporaryVault()
+    const { vault } = temporary
+    const insert = "INSERT INTO meta (name, value) VALUES ('once', ?)"
+    vault.run(insert, ['a'])
+    expect(() => vault.run(insert, ['b'])).toThrow(/UNIQUE/)
+    vault.run("DELETE FROM meta WHERE name = 'once'")
+    vault.run(insert, ['c'])
+    writeFileSync(`${temporary.path}.compact`, 'half a copy with a canary-11')
+    temporary.reopen()
+    expect(byteSearch(temporary.folder, 'canary-11')).toEqual([])
+  })
+
+  test('copies made before migrations go with an erase', () => {
+    using temporary = temporaryVault()
+    const { vault } = temporary
+    vault.transact((tx) => tx.write([conversation('gone')]))
+    writeFileSync(`${temporary.path}.before-002`, 'a copy with a canary-12')
+    vault.transact((tx) => vault.erase(tx, [{ entity: Conversation, key: 'gone' }]))
+    vault.purge()
+    expect(byteSearch(temporary.folder, 'canary-12')).toEqual([])
+  })
+
   test('what stays of a segment confirms no guess of what went', () => {
     using temporary = temporaryVault()
     const { vault } = temporary
