@@ -295,3 +295,4 @@ CREATE TABLE derivation_queue (
   conversation_id TEXT NOT NULL UNIQUE,
   queued_at       INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX derivation_queue_by_time ON derivation_queue (queued_at, conversation_id);

@@ -1,10 +1,9 @@
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { generateExport } from '../support/generate-export.ts'
 import { seededRandom } from '../support/seed.ts'
 import { TestNode } from '../support/test-node.ts'
 import { madeConversation } from './conversation.ts'
-import { type Bench, median, quantile, timed } from './measurement.ts'
+import { type Bench, type Measurement, median, quantile, timed } from './measurement.ts'
 import { peakResidentMb } from './resident.ts'
 
 /** Acknowledged captures and writes over the socket, and a large import. */
@@ -48,53 +47,64 @@ export const captureBench: Bench = {
         runs,
         note: `conversations.tag over the socket, durable; p95 ${quantile(writes, 0.95).toFixed(1)}`,
       },
+      await extraction(quick ? 5 : 20),
       ...(await largeImport(quick ? 20 : 200)),
     ]
   },
 }
 
-async function largeImport(megabytes: number) {
+/** A large export, until every message is stored; units follow in the background. */
+async function largeImport(megabytes: number): Promise<Measurement[]> {
   await using node = await TestNode.start()
   const { client } = await node.user()
   const path = join(node.folder, 'conversations.json')
   await generateExport(path, { bytes: megabytes * 1e6, seed: 'bench' })
   const start = performance.now()
   const { report } = await client.call('capture.import', { path, wait: 'stored' }, { timeoutMs: 3_600_000 })
-  const storedSeconds = (performance.now() - start) / 1_000
-  await untilIndexed(client)
-  const indexedSeconds = (performance.now() - start) / 1_000
-  rmSync(path)
-  const { units } = await client.call('conversations.stats')
-  const note = `${megabytes} MB ChatGPT export, ${report?.messages} messages, ${units} units`
+  const seconds = (performance.now() - start) / 1_000
+  const note = `${megabytes} MB ChatGPT export, ${report?.messages} messages stored in ${seconds.toFixed(0)} s`
   return [
     {
       name: 'capture.import_200mb_peak_rss_mb',
       value: peakResidentMb(node.pid),
-      unit: 'MB' as const,
+      unit: 'MB',
       goal: 400,
-      better: 'lower' as const,
+      better: 'lower',
       runs: 1,
       note,
     },
     {
       name: 'capture.import_messages_per_s',
-      value: (report?.messages ?? 0) / storedSeconds,
-      unit: 'ops/s' as const,
+      value: (report?.messages ?? 0) / seconds,
+      unit: 'ops/s',
       goal: null,
-      better: 'higher' as const,
+      better: 'higher',
       runs: 1,
-      note: `stored durably; ${note}`,
-    },
-    {
-      name: 'capture.import_units_per_s',
-      value: units / indexedSeconds,
-      unit: 'ops/s' as const,
-      goal: 5_000,
-      better: 'higher' as const,
-      runs: 1,
-      note: `stored, split, typed, scored, linked and indexed; ${note}`,
+      note: `durable, while units are made; ${note}`,
     },
   ]
+}
+
+/** From the call to the last unit in the index. */
+async function extraction(megabytes: number): Promise<Measurement> {
+  await using node = await TestNode.start()
+  const { client } = await node.user()
+  const path = join(node.folder, 'conversations.json')
+  await generateExport(path, { bytes: megabytes * 1e6, seed: 'bench' })
+  const start = performance.now()
+  await client.call('capture.import', { path, wait: 'stored' }, { timeoutMs: 3_600_000 })
+  await untilIndexed(client)
+  const seconds = (performance.now() - start) / 1_000
+  const { units } = await client.call('conversations.stats')
+  return {
+    name: 'capture.import_units_per_s',
+    value: units / seconds,
+    unit: 'ops/s',
+    goal: 5_000,
+    better: 'higher',
+    runs: 1,
+    note: `stored, split, typed, scored, linked and indexed; ${megabytes} MB, ${units} units`,
+  }
 }
 
 async function untilIndexed(client: Awaited<ReturnType<TestNode['client']>>): Promise<void> {
