@@ -11,6 +11,7 @@ import { VivimError } from '../schema/errors.ts'
 import type { Result } from '../schema/methods/index.ts'
 import { LOG_FILE } from './foreground.ts'
 import { lastError } from './log-lines.ts'
+import { MEMORY_ENVIRONMENT } from './memory-environment.ts'
 import type { StartOptions } from './start-options.ts'
 
 export interface BackgroundOptions extends StartOptions {
@@ -69,7 +70,11 @@ function spawnNode(
         cwd: paths.home,
         detached: true,
         stdio: ['ignore', output, output],
-        env: { ...env, ...(users.origin === 'environment' ? { USER_DB_DIR: paths.users } : {}) },
+        env: {
+          ...MEMORY_ENVIRONMENT,
+          ...env,
+          ...(users.origin === 'environment' ? { USER_DB_DIR: paths.users } : {}),
+        },
       },
     )
   } finally {

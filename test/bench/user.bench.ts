@@ -1,3 +1,4 @@
+import { MEMORY_ENVIRONMENT } from '../../daemon/memory-environment.ts'
 import { seededRandom } from '../support/seed.ts'
 import { TestNode } from '../support/test-node.ts'
 import { madeConversation } from './conversation.ts'
@@ -11,7 +12,7 @@ export const userBench: Bench = {
   prefix: 'user',
   async run({ quick }) {
     const users = quick ? 3 : 6
-    await using node = await TestNode.start()
+    await using node = await TestNode.start({ env: MEMORY_ENVIRONMENT })
     const costs: number[] = []
     let before = residentMb(node.pid)
     for (let at = 0; at < users; at++) {
