@@ -9,6 +9,7 @@ export default defineConfig({
     // `counts-reporter.ts` closes the output with the counts line, also when a file fails to load.
     reporters: ['default', './test/support/counts-reporter.ts'],
     teardownTimeout: 10_000,
+    setupFiles: ['./test/support/property-seed.ts'],
     projects: [
       {
         extends: true,

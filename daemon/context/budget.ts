@@ -38,7 +38,7 @@ export function allocate(budget: number, demands: readonly LayerDemand[]): Layer
     left -= share
   }
   const rooms = demands.map(({ max }, i) => Math.max(0, Math.min(max, caps[i]!) - shares[i]!))
-  const rates = demands.map(({ priority, elasticity }) => Math.max(0, priority * elasticity))
+  const rates = demands.map(({ priority, elasticity }) => rateOf(priority * elasticity))
   const level = waterLevel(left, rooms, rates)
   return demands.map(({ layer }, i) => ({
     layer,
@@ -64,6 +64,11 @@ export function grantRest(
     left -= more
   }
   return allocation.map(({ layer, tokens }) => ({ layer, tokens: tokens + (granted.get(layer) ?? 0) }))
+}
+
+/** Rates so far from each other that dividing them leaves the numbers there are count as none. */
+function rateOf(weight: number): number {
+  return weight > 1e-6 ? Math.min(weight, 1e6) : 0
 }
 
 function wholeTokens(budget: number): number {

@@ -174,6 +174,19 @@ describe('for any budget and any content', () => {
     )
   })
 
+  test('weights too small for a number give nothing, and no NaN', () => {
+    const tiny = {
+      layer: 'L2' as const,
+      base: 0,
+      max: 8.9e-16,
+      available: 8.9e-16,
+      priority: 1.7e-27,
+      elasticity: 1.5e-297,
+    }
+    const none = { layer: 'L3' as const, base: 0, max: 0, available: 0, priority: 0, elasticity: 0 }
+    expect(allocate(1, [tiny, none]).map(({ tokens }) => tokens)).toEqual([0, 0])
+  })
+
   test('nonsense demands never break the budget', () => {
     fc.assert(
       fc.property(fc.double({ min: -10, max: 100_000, noNaN: true }), wildDemands, (budget, demands) => {
