@@ -46,7 +46,7 @@ export class Database implements Sql {
       // 16 MB of log before it is moved into the file: a fourth of the default's rewriting during imports.
       pragma(database, 'wal_autocheckpoint = 4000')
       // Grows with use, so a small vault stays small; with 8 MB, deriving 200k units spent its time reading pages again.
-      pragma(database, 'cache_size = -64000')
+      pragma(database, 'cache_size = -32000')
       pragma(database, 'foreign_keys = OFF')
       return database
     } catch (error) {
