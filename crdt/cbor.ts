@@ -30,11 +30,6 @@ export function decodeCanonical(bytes: Uint8Array): Cbor {
   return value
 }
 
-/** The canonical encoding of a non-negative integer below 2^53. */
-export function encodeUnsigned(value: number): Uint8Array {
-  return encodeCanonical(value)
-}
-
 const MAJOR = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5 } as const
 const NULL = 0xf6
 

@@ -1,4 +1,4 @@
-import { type Cbor, encodeCanonical, encodeUnsigned } from './cbor.ts'
+import { type Cbor, encodeCanonical } from './cbor.ts'
 import { sha256 } from './hash.ts'
 
 /** Who writes a log: one device's run of operations in one space. */
@@ -29,7 +29,7 @@ export class LogChain {
 
   hash(sequence: number, previous: Uint8Array, commitment: Uint8Array): Uint8Array {
     return sha256(
-      Buffer.concat([this.#prefix, encodeUnsigned(sequence), BYTES_32, previous, BYTES_32, commitment]),
+      Buffer.concat([this.#prefix, encodeCanonical(sequence), BYTES_32, previous, BYTES_32, commitment]),
     )
   }
 }

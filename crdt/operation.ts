@@ -1,5 +1,5 @@
 import type { Value } from '../schema/entities/index.ts'
-import { type Cbor, decodeCanonical, encodeCanonical, encodeUnsigned } from './cbor.ts'
+import { type Cbor, decodeCanonical, encodeCanonical } from './cbor.ts'
 import { sha256 } from './hash.ts'
 import { type Hlc, hlcFromBytes, hlcToBytes } from './hlc.ts'
 
@@ -86,7 +86,7 @@ const SALT_PREFIX = Buffer.concat([
  * A keyed hash of fixed-length input; HMAC gave nothing more and cost a third of a write (measured).
  */
 export function saltOf(seed: Uint8Array, sequence: number): Uint8Array {
-  return sha256(Buffer.concat([SALT_PREFIX, seed, encodeUnsigned(sequence)])).subarray(0, SALT_BYTES)
+  return sha256(Buffer.concat([SALT_PREFIX, seed, encodeCanonical(sequence)])).subarray(0, SALT_BYTES)
 }
 
 /** SHA-256(salt ‖ bytes): stands for the body in the chain, and confirms no guess of it without the salt. */

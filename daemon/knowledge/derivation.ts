@@ -34,8 +34,8 @@ const UNITS_AT_ONCE = 150
 
 export interface DerivationOptions {
   readonly vault: Vault
-  /** A conversation that could not be derived; it is left out and tried again by a rebuild. */
-  readonly onError: (conversationId: string, error: unknown) => void
+  /** Something failed: one conversation, left out until a rebuild, or all of it, tried again later. */
+  readonly onError: (part: string, error: unknown) => void
 }
 
 /**
@@ -205,8 +205,8 @@ export class Derivation {
   }
 
   /** Leaves a conversation out until a rebuild. */
-  #giveUp({ number, id }: Queued, error: unknown): void {
-    this.#onError(id, error)
+  #giveUp({ number }: Queued, error: unknown): void {
+    this.#onError('derivation of a conversation', error)
     this.#vault.transactDerived((tx) => tx.run('DELETE FROM derivation_queue WHERE number = ?', [number]))
   }
 

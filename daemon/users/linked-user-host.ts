@@ -142,6 +142,12 @@ export class LinkedUserHost implements UserHost {
         this.#pendingWork = message.pending
         this.#options.onPendingWork(message.pending)
         break
+      case 'problem':
+        this.#options.log.error(
+          { part: message.part, code: message.error.code },
+          'work in the background failed',
+        )
+        break
       case 'closed':
         this.#ended.resolve()
     }

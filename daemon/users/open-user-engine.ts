@@ -42,7 +42,10 @@ export const openUserEngine: OpenUserEngine = async (options) => {
 }
 
 function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
-  const derivation = new Derivation({ vault, onError: options.onError ?? (() => {}) })
+  const derivation = new Derivation({
+    vault,
+    onError: (part, error) => options.onProblem(part, error),
+  })
   const jobs = new ImportJobs({
     vault,
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
@@ -54,7 +57,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
       await derivation.settled(signal)
     },
     onBusy: options.onPendingWork,
-    onUnexpected: (error) => options.onError?.('import', error),
+    onUnexpected: (error) => options.onProblem('import', error),
   })
   const conversations = new Conversations(vault, {
     forgetDerived: (tx, id) => derivation.forget(tx, id),
@@ -94,7 +97,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
       if (vault.purgePending) vault.purge()
       conversations.emptyOldTrash()
     } catch (error) {
-      options.onError?.('tidying', error)
+      options.onProblem('tidying', error)
     }
   }
   const first = setImmediate(tidy)

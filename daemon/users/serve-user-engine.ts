@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { VivimError } from '../../schema/errors.ts'
 import type { Params } from '../../schema/methods/index.ts'
 import type { UserEngine } from './user-engine.ts'
-import type { OpenUserEngine, UserEngineOptions } from './user-engine-options.ts'
+import type { EngineListeners, OpenUserEngine, UserEngineOptions } from './user-engine-options.ts'
 import { describeError, type FromEngine, type ToEngine, transferables } from './user-messages.ts'
 
 /**
@@ -11,13 +11,17 @@ import { describeError, type FromEngine, type ToEngine, transferables } from './
  */
 export async function serveUserEngine(
   port: MessagePort,
-  options: Omit<UserEngineOptions, 'onPendingWork'>,
+  options: Omit<UserEngineOptions, EngineListeners>,
   openEngine: OpenUserEngine,
 ): Promise<void> {
   const send = (message: FromEngine) => port.postMessage(message, transferables(message))
   let engine: UserEngine
   try {
-    engine = await openEngine({ ...options, onPendingWork: (pending) => send({ type: 'pending', pending }) })
+    engine = await openEngine({
+      ...options,
+      onPendingWork: (pending) => send({ type: 'pending', pending }),
+      onProblem: (part, error) => send({ type: 'problem', part, ...describeError(error) }),
+    })
   } catch (error) {
     send({ type: 'refused', ...describeError(error) })
     return

@@ -10,7 +10,7 @@ import { createUser } from './create-user.ts'
 import { OpenUsers } from './open-users.ts'
 import { PendingUsers } from './pending-users.ts'
 import { RestartBackoff } from './restart-backoff.ts'
-import type { UserEngineOptions } from './user-engine-options.ts'
+import type { EngineListeners, UserEngineOptions } from './user-engine-options.ts'
 import { UserFolder } from './user-folder.ts'
 import type { OpenUserHost, UserHost, UserHostOptions } from './user-host.ts'
 
@@ -205,7 +205,7 @@ export class UserDatabaseManager {
     const folder = this.#folderOf(did)
     folder.make()
     const openedAt = now()
-    const engine: Omit<UserEngineOptions, 'onPendingWork'> = {
+    const engine: Omit<UserEngineOptions, EngineListeners> = {
       did,
       deviceDid,
       deviceKey,

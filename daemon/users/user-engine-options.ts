@@ -17,8 +17,6 @@ export interface UserEngineOptions {
   readonly clockOffsetMs: number
   /** The node's own folders: no import reads them. */
   readonly privateFolders?: readonly string[]
-  /** A failure nobody foresaw; `what` names the part and holds no content. */
-  readonly onError?: (what: string, error: unknown) => void
   /** The way to the token counter all users share. */
   readonly tokenizer?: MessagePort
   /**
@@ -26,6 +24,11 @@ export interface UserEngineOptions {
    * when it returns in the same thread, and before later answers are seen in another.
    */
   onPendingWork(pending: boolean): void
+  /** Work in the background failed and goes on without what failed; `part` names the part and holds no content. */
+  onProblem(part: string, error: unknown): void
 }
+
+/** What an engine tells of itself; the rest of its options can cross to another thread. */
+export type EngineListeners = 'onPendingWork' | 'onProblem'
 
 export type OpenUserEngine = (options: UserEngineOptions) => Promise<UserEngine>

@@ -1,6 +1,6 @@
 import type { Params, Result, UserMethodName } from '../../schema/methods/index.ts'
 import type { UserCall } from './user-engine.ts'
-import type { UserEngineOptions } from './user-engine-options.ts'
+import type { EngineListeners, UserEngineOptions } from './user-engine-options.ts'
 
 /** An open user, wherever their engine runs. */
 export interface UserHost {
@@ -39,6 +39,6 @@ export interface UserHostOptions {
 
 /** Opens a user's engine somewhere. @throws what opening the engine throws */
 export type OpenUserHost = (
-  engine: Omit<UserEngineOptions, 'onPendingWork'>,
+  engine: Omit<UserEngineOptions, EngineListeners>,
   options: UserHostOptions,
 ) => Promise<UserHost>

@@ -27,6 +27,7 @@ export type FromEngine =
   | { readonly type: 'failure'; readonly id: number; readonly error: ErrorObject; readonly trace?: string }
   | { readonly type: 'progress'; readonly id: number; readonly progress: Progress }
   | { readonly type: 'pending'; readonly pending: boolean }
+  | { readonly type: 'problem'; readonly part: string; readonly error: ErrorObject; readonly trace?: string }
   | { readonly type: 'closed'; readonly error?: ErrorObject; readonly trace?: string }
 
 /** An error as it crosses: ours by code, anything else as `Internal` with its stack frames for the log. */

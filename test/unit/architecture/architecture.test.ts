@@ -136,7 +136,7 @@ const RULES: [name: string, rule: Rule, refused: Files[], fine: Files[]][] = [
       { 'a.md': `see /${'work'}/main` },
       { 'a.ts': `const home = '/${'root'}/x'` },
       { 'a.ts': `const home = '/${'home'}/mallory/x'` },
-      { '.npmrc': `registry=https://registry.${'npmjs'}.org/` },
+      { '.npmrc': ['registry=https:/', ['registry', 'npmjs', 'org'].join('.'), ''].join('/') },
       { 'a.ts': `// ${'TO'}DO later` },
       { 'test/a.test.ts': `it.${'only'}('a', () => {})` },
     ],
