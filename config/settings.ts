@@ -36,19 +36,35 @@ export const SETTINGS = {
     default: 'solo',
     env: 'VIVIM_ROLE',
     flag: 'role',
-    description: 'What this node is to others: solo, bootstrap or member. This build runs solo.',
+    description: 'What this node is to others: solo, bootstrap (keeps the registry) or member (joined one).',
+  }),
+  'network.enabled': setting({
+    schema: z.boolean(),
+    default: true,
+    dynamic: true,
+    description: 'Whether this node talks to others; false takes it offline at once.',
+  }),
+  'network.mdns': setting({
+    schema: z.boolean(),
+    default: true,
+    description: 'Whether this node announces itself on the local network and looks for others there.',
   }),
   'network.listen': unset({
     schema: z.string().refine(isListenAddress, 'a multiaddr such as /ip4/127.0.0.1/tcp/4001'),
     env: 'VIVIM_LISTEN',
     flag: 'listen',
-    description: 'Where this node will listen for others; a free port is chosen once and kept.',
+    description: 'Where this node listens for others; a free port is chosen once and kept.',
   }),
   'network.join': unset({
     schema: z.string().min(1).max(4_096),
     env: 'VIVIM_JOIN',
     flag: 'join',
-    description: 'The master to join: a multiaddr or an invite. This build has no network yet.',
+    description: 'The bootstrap node to join: its multiaddr, with its peer id at the end.',
+  }),
+  'master.databaseUrl': unset({
+    schema: z.string().min(1).max(4_096),
+    env: 'MASTER_DATABASE_URL',
+    description: 'A PostgreSQL for the bootstrap role; without it the node runs one of its own.',
   }),
   'log.level': setting({
     schema: z.enum(LOG_LEVELS),

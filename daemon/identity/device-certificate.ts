@@ -6,14 +6,24 @@ import { sign, verify } from './ed25519.ts'
 const DOMAIN = 'vivimd/device/1'
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000
 
-/** `sign` operations, `decrypt` what is wrapped for it, `control`: may hold the root seed. */
-const CAPABILITIES = ['sign', 'decrypt', 'control'] as const
+/**
+ * `sign` operations, `decrypt` what is wrapped for it, `enroll`: may certify further devices of the same person,
+ * `control`: may hold the root seed.
+ */
+const CAPABILITIES = ['sign', 'decrypt', 'enroll', 'control'] as const
 export type Capability = (typeof CAPABILITIES)[number]
+/**
+ * What every device of a person may do. Each holds all keys of the private space already, so being able to enroll the
+ * next device adds nothing an intruder would not have.
+ */
+export const PAIRED_CAPABILITIES: readonly Capability[] = ['sign', 'decrypt', 'enroll']
 
-/** What a root key says about one of its devices. */
+/** What a person's root key, or a device of theirs that may enroll others, says about one of their devices. */
 export interface DeviceCertificate {
   readonly did: string
   readonly deviceDid: string
+  /** Who signed: the person's DID for the root key, else the DID of the device that enrolled this one. */
+  readonly issuer: string
   readonly capabilities: readonly Capability[]
   /** Counts up over the certificates of one DID. */
   readonly sequence: number
@@ -24,25 +34,26 @@ export interface DeviceCertificate {
 
 /** Canonical CBOR [statement, signature], the statement being the array that begins with the domain string. */
 export function issueDeviceCertificate(
-  rootKey: KeyObject,
+  issuerKey: KeyObject,
   device: Omit<DeviceCertificate, 'expiresAt'>,
 ): Uint8Array {
-  const { did, deviceDid, capabilities, sequence, issuedAt } = device
+  const { did, deviceDid, issuer, capabilities, sequence, issuedAt } = device
   const statement = encodeCanonical([
     DOMAIN,
     did,
     deviceDid,
+    issuer,
     [...capabilities],
     sequence,
     issuedAt,
     issuedAt + YEAR_MS,
   ])
-  return encodeCanonical([statement, sign(rootKey, statement)])
+  return encodeCanonical([statement, sign(issuerKey, statement)])
 }
 
 /**
- * The certificate, or undefined for bytes its DID did not sign. Expiry is the caller's to judge: an expired one still
- * tells whose device it is.
+ * The certificate, or undefined for bytes its issuer did not sign. Whether the issuer may certify is for
+ * `readMemberDocument` to say, and expiry for the caller: an expired one still tells whose device it is.
  */
 export function readDeviceCertificate(bytes: Uint8Array): DeviceCertificate | undefined {
   const outer = tryDecode(bytes)
@@ -50,14 +61,13 @@ export function readDeviceCertificate(bytes: Uint8Array): DeviceCertificate | un
   const [statement, signature] = outer
   if (!(statement instanceof Uint8Array && signature instanceof Uint8Array)) return undefined
   const fields = tryDecode(statement)
-  if (fields?.length !== 7 || fields[0] !== DOMAIN) return undefined
-  const [, did, deviceDid, capabilities, sequence, issuedAt, expiresAt] = fields
-  if (typeof did !== 'string' || typeof deviceDid !== 'string' || !isDid(did) || !isDid(deviceDid))
-    return undefined
+  if (fields?.length !== 8 || fields[0] !== DOMAIN) return undefined
+  const [, did, deviceDid, issuer, capabilities, sequence, issuedAt, expiresAt] = fields
+  if (!isDidText(did) || !isDidText(deviceDid) || !isDidText(issuer)) return undefined
   if (!isCapabilities(capabilities) || !isCount(sequence) || !isCount(issuedAt) || !isCount(expiresAt))
     return undefined
-  if (!verify(decodeDid(did), statement, signature)) return undefined
-  return { did, deviceDid, capabilities, sequence, issuedAt, expiresAt }
+  if (!verify(decodeDid(issuer), statement, signature)) return undefined
+  return { did, deviceDid, issuer, capabilities, sequence, issuedAt, expiresAt }
 }
 
 function tryDecode(bytes: Uint8Array): readonly Cbor[] | undefined {
@@ -67,6 +77,10 @@ function tryDecode(bytes: Uint8Array): readonly Cbor[] | undefined {
   } catch {
     return undefined
   }
+}
+
+function isDidText(value: Cbor | undefined): value is string {
+  return typeof value === 'string' && isDid(value)
 }
 
 function isCapabilities(value: Cbor | undefined): value is Capability[] {

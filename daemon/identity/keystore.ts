@@ -4,7 +4,7 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { createFile, replaceFile, shredFile, syncFolder, TEMPORARY } from './atomic-file.ts'
 import { AttemptLimiter } from './attempt-limiter.ts'
-import { issueDeviceCertificate, readDeviceCertificate } from './device-certificate.ts'
+import { issueDeviceCertificate, PAIRED_CAPABILITIES, readDeviceCertificate } from './device-certificate.ts'
 import { encodeDid } from './did.ts'
 import { privateKeyOfSeed, publicKeyBytes } from './ed25519.ts'
 import {
@@ -93,7 +93,8 @@ export class Keystore {
         issueDeviceCertificate(rootKey, {
           did,
           deviceDid: keys.deviceDid,
-          capabilities: passphrase === undefined ? ['sign', 'decrypt'] : ['sign', 'decrypt', 'control'],
+          issuer: did,
+          capabilities: [...PAIRED_CAPABILITIES, ...(passphrase === undefined ? [] : ['control' as const])],
           sequence: 1,
           issuedAt: createdAt,
         }),

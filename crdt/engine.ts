@@ -1,0 +1,87 @@
+import type { Frontier, LogPosition } from './frontier.ts'
+import type { ByeReason, Frame } from './sync-frames.ts'
+
+/** What happens to a session. */
+export type SyncEvent =
+  /** The stream is open and the other side proved that it holds a key of the space. */
+  | { readonly type: 'start'; readonly frontier: Frontier; readonly members: KnownMembers }
+  | { readonly type: 'frame'; readonly frame: Frame }
+  /** Something was committed here, by whatever way: local writes, another session, or this one's `apply`. */
+  | { readonly type: 'committed'; readonly frontier: Frontier }
+  /** Answers the effect `save-members`, and tells of members that came by another way. */
+  | { readonly type: 'members'; readonly members: KnownMembers }
+  /** Answers the effect `read`. Empty: there is nothing from that position on. */
+  | {
+      readonly type: 'read'
+      readonly log: LogPosition
+      readonly segments: readonly Uint8Array[]
+      /** The position of the last operation in `segments`. */
+      readonly upTo: number
+    }
+  /** Answers the effect `apply`: all of it is durable. `missingBlobs` are hashes this space's rows name and lack. */
+  | { readonly type: 'applied'; readonly frontier: Frontier; readonly missingBlobs: readonly Uint8Array[] }
+  /** Answers `apply` when a segment does not verify, fit or follow. */
+  | { readonly type: 'refused' }
+  /** Answers `read-blob`. */
+  | {
+      readonly type: 'blob'
+      readonly hash: Uint8Array
+      readonly offset: number
+      readonly total: number
+      readonly bytes: Uint8Array
+    }
+  /** Compare again: a timer, a beacon that differs, a gap, somebody asked. */
+  | { readonly type: 'trigger' }
+
+/** The devices of the space as this replica knows them. */
+export interface KnownMembers {
+  /** First 8 bytes of SHA-256 over the sorted documents. */
+  readonly digest: Uint8Array
+  readonly documents: readonly Uint8Array[]
+  /** The device at the other end is certified and bound to the peer that speaks. */
+  readonly peerIsMember: boolean
+}
+
+/** What the session asks of whoever runs it. Nothing else reaches the world. */
+export type SyncEffect =
+  | { readonly type: 'send'; readonly frame: Frame }
+  /** Verify and store documents, then answer with the event `members`. */
+  | { readonly type: 'save-members'; readonly documents: readonly Uint8Array[] }
+  /** Read segments of a log from a position on, about `maxBytes` of them and at least one. One at a time. */
+  | { readonly type: 'read'; readonly log: LogPosition; readonly maxBytes: number }
+  /** Verify and merge in one transaction, in this order. One at a time. */
+  | { readonly type: 'apply'; readonly segments: readonly Uint8Array[] }
+  | { readonly type: 'read-blob'; readonly hash: Uint8Array; readonly offset: number; readonly maxBytes: number }
+  | {
+      readonly type: 'store-blob-piece'
+      readonly hash: Uint8Array
+      readonly offset: number
+      readonly total: number
+      readonly bytes: Uint8Array
+    }
+  /** The peer holds these durably: cursors. */
+  | { readonly type: 'acknowledged'; readonly positions: readonly LogPosition[] }
+  /** Operations received of those announced, in this round. */
+  | { readonly type: 'progress'; readonly done: number; readonly total: number }
+  /** Both hold the same. `applied` and `sent` count operations since the round began. */
+  | { readonly type: 'in-sync'; readonly applied: number; readonly sent: number }
+  /** End the stream; a `bye` was sent before where one is due. */
+  | { readonly type: 'close'; readonly reason: ByeReason }
+
+export interface SyncStep {
+  readonly state: SyncState
+  readonly effects: readonly SyncEffect[]
+}
+
+/** A session's memory. Opaque: made by `newSync`, changed by `step`. */
+export interface SyncState {
+  readonly phase: 'opening' | 'members' | 'comparing' | 'exchanging' | 'in-sync' | 'closed'
+}
+
+/** How much is asked for at once; in bytes. */
+export interface SyncLimits {
+  /** Segment bytes that may be on the way to me without my ACK. */
+  readonly credit: number
+  /** Segment bytes one `apply` takes. */
+  readonly applyBytes: number
+}

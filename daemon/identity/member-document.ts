@@ -1,0 +1,103 @@
+import type { KeyObject } from 'node:crypto'
+import { type Cbor, decodeCanonical, encodeCanonical } from '../../crdt/cbor.ts'
+import { type DeviceCertificate, readDeviceCertificate } from './device-certificate.ts'
+import { decodeDid } from './did.ts'
+import { sign, verify } from './ed25519.ts'
+
+const DOMAIN = 'vivimd/device-record/1'
+/** Certificates from the root key to the device; more is refused. */
+const LONGEST_CHAIN = 16
+/** Bytes of a document that are looked at. */
+export const MEMBER_DOCUMENT_BYTES = 16 * 1024
+
+/**
+ * A device as it shows itself: the certificates that lead from the person's root key to it, and a record the device
+ * signed. Whoever has the document checks it alone, with the DID.
+ */
+export interface MemberDocument {
+  readonly did: string
+  readonly deviceDid: string
+  /** The device's Ed25519 public key. */
+  readonly device: Uint8Array
+  /** From the one the root key signed to the device's own. */
+  readonly chain: readonly Uint8Array[]
+  readonly certificate: DeviceCertificate
+  /** Of two records the higher sequence counts; milliseconds UTC of when it was made. */
+  readonly sequence: number
+  /** X-Wing public key: what is meant for the device is wrapped to it. */
+  readonly receiveKey: Uint8Array
+  /** Where the device is reached, sealed for the devices of the same person; empty when it says nothing. */
+  readonly rendezvous: Uint8Array
+}
+
+/** Canonical CBOR [[certificates], statement, signature of the device]. */
+export function issueMemberDocument(
+  deviceKey: KeyObject,
+  record: Pick<MemberDocument, 'did' | 'deviceDid' | 'chain' | 'sequence' | 'receiveKey' | 'rendezvous'>,
+): Uint8Array {
+  const { did, deviceDid, chain, sequence, receiveKey, rendezvous } = record
+  const statement = encodeCanonical([DOMAIN, did, deviceDid, sequence, receiveKey, rendezvous])
+  return encodeCanonical([[...chain], statement, sign(deviceKey, statement)])
+}
+
+/**
+ * The document, or undefined unless every certificate is signed by the root key or by a device before it that may
+ * enroll, the last one is the device's, and the device signed the record. Expiry is the caller's to judge.
+ */
+export function readMemberDocument(bytes: Uint8Array): MemberDocument | undefined {
+  if (bytes.length > MEMBER_DOCUMENT_BYTES) return undefined
+  const outer = tryDecode(bytes)
+  if (outer?.length !== 3) return undefined
+  const [chain, statement, signature] = outer
+  if (!Array.isArray(chain) || !(statement instanceof Uint8Array && signature instanceof Uint8Array))
+    return undefined
+  const certificate = lastOfChain(chain)
+  const fields = tryDecode(statement)
+  if (!certificate || fields?.length !== 6 || fields[0] !== DOMAIN) return undefined
+  const [, did, deviceDid, sequence, receiveKey, rendezvous] = fields
+  if (did !== certificate.did || deviceDid !== certificate.deviceDid) return undefined
+  if (typeof sequence !== 'number' || !Number.isSafeInteger(sequence) || sequence < 0) return undefined
+  if (!(receiveKey instanceof Uint8Array && rendezvous instanceof Uint8Array)) return undefined
+  const device = decodeDid(certificate.deviceDid)
+  if (!verify(device, statement, signature)) return undefined
+  const { did: owner, deviceDid: name } = certificate
+  return {
+    did: owner,
+    deviceDid: name,
+    device,
+    chain: chain as Uint8Array[],
+    certificate,
+    sequence,
+    receiveKey,
+    rendezvous,
+  }
+}
+
+function lastOfChain(chain: readonly Cbor[]): DeviceCertificate | undefined {
+  if (chain.length === 0 || chain.length > LONGEST_CHAIN) return undefined
+  let before: DeviceCertificate | undefined
+  for (const item of chain) {
+    const certificate = item instanceof Uint8Array ? readDeviceCertificate(item) : undefined
+    if (!certificate || !mayFollow(certificate, before)) return undefined
+    before = certificate
+  }
+  return before
+}
+
+function mayFollow(certificate: DeviceCertificate, before: DeviceCertificate | undefined): boolean {
+  if (!before) return certificate.issuer === certificate.did
+  return (
+    certificate.did === before.did &&
+    certificate.issuer === before.deviceDid &&
+    before.capabilities.includes('enroll')
+  )
+}
+
+function tryDecode(bytes: Uint8Array): readonly Cbor[] | undefined {
+  try {
+    const value = decodeCanonical(bytes)
+    return Array.isArray(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}

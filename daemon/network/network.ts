@@ -1,0 +1,64 @@
+/** A stream to one peer that carries whole frames in order. */
+export interface FrameStream {
+  /** The peer at the other end, proven by the handshake. */
+  readonly peerId: string
+  /** Resolves when there is room for more. @throws VivimError `Unavailable` when the stream is gone */
+  send(frame: Uint8Array, signal?: AbortSignal): Promise<void>
+  /** The next frame; undefined once the other side has closed. @throws VivimError `Unavailable` when the stream breaks */
+  receive(signal?: AbortSignal): Promise<Uint8Array | undefined>
+  /** Sends what is waiting and ends. Never throws. */
+  close(): Promise<void>
+  /** Ends at once. Never throws. */
+  abort(reason?: string): void
+  /** Resolves when the stream is gone, however it went. */
+  readonly closed: Promise<void>
+  readonly bytesSent: number
+  readonly bytesReceived: number
+}
+
+export interface StreamOptions {
+  /** A frame beyond it breaks the stream; bytes. */
+  readonly maxFrameBytes: number
+  /** Streams of this protocol that one peer may have open towards us. */
+  readonly maxInbound?: number
+}
+
+export type StreamHandler = (stream: FrameStream) => void | Promise<void>
+
+/** What to do with a message: deliver and forward, drop in silence, or drop and remember who sent it. */
+export type Verdict = 'accept' | 'ignore' | 'reject'
+export type MessageHandler = (message: Uint8Array, from: string) => Verdict
+
+/** This node among others. Everything survives `stop` and `start`: handlers and topics are put in place again. */
+export interface Network {
+  readonly peerId: string
+  /** Where others can reach this node, with its peer id; empty while it is off. */
+  multiaddrs(): readonly string[]
+  /** Peers connected now. */
+  peers(): readonly string[]
+  readonly running: boolean
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** Answers streams of a protocol. @throws if there is a handler already */
+  handle(protocol: string, options: StreamOptions, handler: StreamHandler): void
+  unhandle(protocol: string): void
+  /**
+   * Opens a stream, dialling if need be: at the addresses given, else at those known of the peer.
+   * @throws VivimError `Unavailable` when the network is off, or the peer cannot be reached or does not speak it
+   */
+  open(
+    peer: { readonly peerId: string; readonly addresses?: readonly string[] },
+    protocol: string,
+    options: StreamOptions & { readonly signal?: AbortSignal },
+  ): Promise<FrameStream>
+  /** Connects without a stream. @throws as `open` */
+  connect(peer: { readonly peerId: string; readonly addresses?: readonly string[] }, signal?: AbortSignal): Promise<void>
+  subscribe(topic: string, handler: MessageHandler): void
+  unsubscribe(topic: string): void
+  /** A hint: who is not there does not hear it. Never throws. */
+  publish(topic: string, message: Uint8Array): void
+  /** Called for each peer that connects first, or whose last connection goes. */
+  onPeer(listener: (peerId: string, connected: boolean) => void): () => void
+  /** Called when the local network tells of a peer, with its addresses. */
+  onDiscovered(listener: (peerId: string, addresses: readonly string[]) => void): () => void
+}
