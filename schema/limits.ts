@@ -24,6 +24,13 @@ export const LIMITS = {
   segmentOperations: 256,
   segmentBytes: 64 * 1024,
 
+  /** Logs of one space: a device has one, and one more after each restore or fork. */
+  spaceLogs: 1_024,
+  /** An operation stamped further ahead of our clock waits until it is due; ms. */
+  clockAheadMs: 5 * 60 * 1000,
+  /** Blobs asked for at once. */
+  syncBlobsAsked: 500,
+
   /** Messages in one captured conversation. */
   conversationMessages: 100_000,
   /** Characters of one part's content; longer content is refused with a typed report line. */
@@ -63,4 +70,18 @@ export const LIMITS = {
   userQueue: 10_000,
   /** Failed passphrases per user and minute: argon2id costs 64 MiB each. */
   passphraseTriesPerMinute: 10,
+
+  /** Connections to other nodes; beyond it the least valuable are closed. */
+  networkConnections: 300,
+  /** Connections one address may open in a second: a home behind one address comes back at once after a power cut. */
+  networkInboundPerSecond: 50,
+  /** A dial with its handshakes and the choice of a protocol, and its share for one of several addresses. */
+  networkDialMs: 10_000,
+  networkAddressDialMs: 4_000,
+  /** Unread and unsent bytes of one stream before its sender has to wait. */
+  networkStreamBufferBytes: 1024 * 1024,
+  /** Streams of one protocol that one peer may have open, unless the protocol says otherwise. */
+  networkStreamsPerPeer: 8,
+  /** One gossip message; what is larger goes over a stream. */
+  gossipMessageBytes: 64 * 1024,
 } as const

@@ -1,6 +1,7 @@
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { methodOf, type Params, type Result, type UserMethodName } from '../../schema/methods/index.ts'
+import type { ReplicaAction, ReplicaActions } from '../vault/replica.ts'
 import type { EngineThread } from './engine-thread.ts'
 import type { UserCall } from './user-engine.ts'
 import type { UserHost, UserHostOptions } from './user-host.ts'
@@ -73,6 +74,17 @@ export class LinkedUserHost implements UserHost {
     }
   }
 
+  async replicate<A extends ReplicaAction>(
+    action: A,
+    params: Parameters<ReplicaActions[A]>[0],
+  ): Promise<ReturnType<ReplicaActions[A]>> {
+    const answer = await this.#ask((id) => ({ type: 'replicate', id, action, params }), {
+      deadlineMs: LIMITS.userCallMs,
+    })
+    this.#lastUsedAt = this.#options.now()
+    return answer as ReturnType<ReplicaActions[A]>
+  }
+
   /** Not a use: a monitor that asks every few seconds must not keep everyone open. */
   async probe(): Promise<void> {
     await this.#ask((id) => ({ type: 'probe', id }), { deadlineMs: PROBE_MS })
@@ -116,7 +128,8 @@ export class LinkedUserHost implements UserHost {
   }
 
   #post(message: ToEngine): void {
-    this.#thread.post(message, transferables(message))
+    // What replication sends is still in use here: keys of devices, segments for two peers.
+    this.#thread.post(message, message.type === 'replicate' ? [] : transferables(message))
   }
 
   #receive(message: FromEngine): void {
@@ -141,6 +154,9 @@ export class LinkedUserHost implements UserHost {
       case 'pending':
         this.#pendingWork = message.pending
         this.#options.onPendingWork(message.pending)
+        break
+      case 'committed':
+        this.#options.onCommitted(message.frontier)
         break
       case 'problem':
         this.#options.log.error(

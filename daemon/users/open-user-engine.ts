@@ -4,6 +4,9 @@ import { ImportJobs } from '../capture/import-jobs.ts'
 import { captureMethods } from '../capture/methods.ts'
 import { revealParts, SecretSealer } from '../capture/secret-sealer.ts'
 import { contextMethods } from '../context/methods.ts'
+import { encodeDid } from '../identity/did.ts'
+import { verify } from '../identity/ed25519.ts'
+import { memberReader } from '../identity/member-reader.ts'
 import { Derivation } from '../knowledge/derivation.ts'
 import { knowledgeMethods } from '../knowledge/methods.ts'
 import { detectSpans, maskSpans } from '../knowledge/security/levels.ts'
@@ -11,14 +14,24 @@ import { inThreadCounter } from '../tokenizer/in-thread-counter.ts'
 import { PortTokenCounter } from '../tokenizer/port-counter.ts'
 import { conversationMethods } from '../vault/conversation-methods.ts'
 import { Conversations } from '../vault/conversations.ts'
+import { Devices } from '../vault/devices.ts'
 import { type OpenVault, openVault } from '../vault/open-vault.ts'
 import { createPace } from '../vault/pace.ts'
+import { createReplica, type ReplicaOptions, releaseHeld } from '../vault/replica.ts'
+import { SyncCursors } from '../vault/sync-cursors.ts'
 import { SyncView } from '../vault/sync-methods.ts'
 import { contentProblems } from './content-problems.ts'
+import { Postponed } from './postponed.ts'
 import type { UserEngine, UserMethods } from './user-engine.ts'
 import type { OpenUserEngine, UserEngineOptions } from './user-engine-options.ts'
 
 const TIDY_EVERY_MS = 3_600_000
+
+/** What another device erased leaves the file once its segments have stopped coming. */
+const PURGE_AFTER_MS = 2_000
+/** Commits within this time are told together. */
+const TELL_COMMITS_MS = 10
+const RELEASE_HELD_EVERY_MS = 30_000
 
 const mask = (text: string, level: number) => maskSpans(text, detectSpans(text), level)
 
@@ -30,6 +43,8 @@ export const openUserEngine: OpenUserEngine = async (options) => {
     deviceKey: options.deviceKey,
     vaultKey: options.vaultKey,
     spaceSecret: options.spaceSecret,
+    verify,
+    readMember: memberReader(options.did),
     now: () => Date.now() + options.clockOffsetMs,
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
   })
@@ -66,9 +81,13 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     mask,
     reveal: (sealed, parts) => revealParts(vault, sealed, parts),
   })
+  const cursors = new SyncCursors(vault, vault.logs, vault.space)
+  const devices = new Devices({ vault, cursors, deviceDid: options.deviceDid })
   const sync = new SyncView({
     vault,
-    deviceDid: options.deviceDid,
+    cursors,
+    devices,
+    didOf: encodeDid,
     contentProblems: (pace) => contentProblems(vault, pace),
     mask,
   })
@@ -85,7 +104,10 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     ...conversationMethods(conversations),
     ...knowledgeMethods(vault),
     ...contextMethods({ vault, counter }),
+    'devices.list': () => devices.list(),
+    'devices.rename': (params) => devices.rename(params),
     'sync.status': () => sync.status(),
+    'sync.cursors': () => sync.cursors(),
     'sync.operations': (params, call) => sync.operations(params, call.maxSecurityLevel),
     'sync.verify': () => sync.verify(),
     'sync.rebuild': (_, call) => derivation.rebuild(call.signal),
@@ -100,6 +122,23 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
       options.onProblem('tidying', error)
     }
   }
+  const replicaOptions: ReplicaOptions = {
+    vault,
+    cursors,
+    forgetDerived: (tx, id) => derivation.forget(tx, id),
+    wakeDerivation: () => derivation.wake(),
+    purgeSoon: () => purging.schedule(),
+  }
+  const purging = new Postponed(tidy, PURGE_AFTER_MS)
+  const committed = new Postponed(
+    () => options.onCommitted(vault.logs.frontier(vault.space)),
+    TELL_COMMITS_MS,
+  )
+  vault.onCommit = () => committed.schedule()
+  const held = setInterval(() => {
+    if ((vault.held.nextDue() ?? Infinity) <= vault.now()) releaseHeld(replicaOptions)
+  }, RELEASE_HELD_EVERY_MS)
+  held.unref()
   const first = setImmediate(tidy)
   const hourly = setInterval(tidy, TIDY_EVERY_MS)
   hourly.unref()
@@ -113,6 +152,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
       call.signal.throwIfAborted()
       return await methods[method](params, call)
     },
+    replica: createReplica(replicaOptions),
     probe: async () => {
       vault.transact((tx) => {
         const value = vault.now()
@@ -127,6 +167,9 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     close: async () => {
       clearImmediate(first)
       clearInterval(hourly)
+      clearInterval(held)
+      purging.cancel()
+      committed.cancel()
       await jobs.close()
       await derivation.stop()
       if (counter instanceof PortTokenCounter) counter.close()

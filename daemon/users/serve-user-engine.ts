@@ -20,6 +20,7 @@ export async function serveUserEngine(
     engine = await openEngine({
       ...options,
       onPendingWork: (pending) => send({ type: 'pending', pending }),
+      onCommitted: (frontier) => send({ type: 'committed', frontier }),
       onProblem: (part, error) => send({ type: 'problem', part, ...describeError(error) }),
     })
   } catch (error) {
@@ -56,15 +57,25 @@ class EngineService {
     const { id } = message
     try {
       if (this.#closing) throw new VivimError('UserUnavailable')
-      const value = message.type === 'probe' ? await this.#engine.probe() : await this.#call(message)
+      const value = await this.#valueOf(message)
       this.#send({ type: 'answer', id, value })
     } catch (error) {
       this.#send({ type: 'failure', id, ...describeError(error) })
     }
   }
 
-  async #call(message: ToEngine): Promise<unknown> {
-    if (message.type !== 'call') return undefined
+  #valueOf(message: Extract<ToEngine, { id: number }>): unknown {
+    if (message.type === 'call') return this.#call(message)
+    if (message.type === 'replicate') return this.#replicate(message)
+    return this.#engine.probe()
+  }
+
+  #replicate({ action, params }: Extract<ToEngine, { type: 'replicate' }>): unknown {
+    const act = this.#engine.replica[action] as (params: unknown) => unknown
+    return act(params)
+  }
+
+  async #call(message: Extract<ToEngine, { type: 'call' }>): Promise<unknown> {
     const { id, method, maxSecurityLevel, mayReadPaths } = message
     const controller = new AbortController()
     this.#calls.set(id, controller)

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import type { MessagePort } from 'node:worker_threads'
+import type { Frontier } from '../../crdt/frontier.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
@@ -26,6 +27,8 @@ export interface UserDatabaseManagerOptions {
     warn(details: object, message: string): void
   }
   readonly clockOffsetMs?: number
+  /** Operations were made or taken in. */
+  readonly onCommitted?: (did: string, frontier: Frontier) => void
   /** The node's own folders, which no import may read. */
   readonly privateFolders?: readonly string[]
   /** A new way to the shared token counter, for one more worker. */
@@ -221,6 +224,7 @@ export class UserDatabaseManager {
       log,
       ...(deadlineOf ? { deadlineOf } : {}),
       onPendingWork: (pending) => this.#notePending(folder, pending),
+      onCommitted: (frontier) => this.#options.onCommitted?.(did, frontier),
       onDeath: () => this.#died(did, openedAt, folder),
     })
   }

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { MessagePort } from 'node:worker_threads'
+import type { Frontier } from '../../crdt/frontier.ts'
 import type { UserEngine } from './user-engine.ts'
 
 /** What a user's engine is opened with, in whichever thread it runs. */
@@ -24,11 +25,13 @@ export interface UserEngineOptions {
    * when it returns in the same thread, and before later answers are seen in another.
    */
   onPendingWork(pending: boolean): void
+  /** Operations were made or taken in; several commits in a row may be told once. */
+  onCommitted(frontier: Frontier): void
   /** Work in the background failed and goes on without what failed; `part` names the part and holds no content. */
   onProblem(part: string, error: unknown): void
 }
 
 /** What an engine tells of itself; the rest of its options can cross to another thread. */
-export type EngineListeners = 'onPendingWork' | 'onProblem'
+export type EngineListeners = 'onPendingWork' | 'onCommitted' | 'onProblem'
 
 export type OpenUserEngine = (options: UserEngineOptions) => Promise<UserEngine>

@@ -1,4 +1,5 @@
 import type { Params, Result, UserMethodName } from '../../schema/methods/index.ts'
+import type { ReplicaActions } from '../vault/replica.ts'
 
 /** What travels with a call into a user's engine. */
 export interface UserCall {
@@ -22,6 +23,8 @@ export interface Progress {
 /** One person's isolated engine: their database, capture, knowledge and context. Lives in their worker. */
 export interface UserEngine {
   call<M extends UserMethodName>(method: M, params: Params<M>, call: UserCall): Promise<Result<M>>
+  /** The vault as the person's other devices see it. */
+  readonly replica: ReplicaActions
   /** Writes and reads back; throws when the database does not answer. */
   probe(): Promise<void>
   /** True while a job or derivation is under way or waiting. */

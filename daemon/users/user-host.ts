@@ -1,4 +1,6 @@
+import type { Frontier } from '../../crdt/frontier.ts'
 import type { Params, Result, UserMethodName } from '../../schema/methods/index.ts'
+import type { ReplicaAction, ReplicaActions } from '../vault/replica.ts'
 import type { UserCall } from './user-engine.ts'
 import type { EngineListeners, UserEngineOptions } from './user-engine-options.ts'
 
@@ -10,6 +12,11 @@ export interface UserHost {
    * `retryAfterMs` when the host closes or dies, or the deadline of the method passes; the signal's reason when aborted
    */
   call<M extends UserMethodName>(method: M, params: Params<M>, call: UserCall): Promise<Result<M>>
+  /** Asks the vault on behalf of another device of the same person. @throws as `call` */
+  replicate<A extends ReplicaAction>(
+    action: A,
+    params: Parameters<ReplicaActions[A]>[0],
+  ): Promise<ReturnType<ReplicaActions[A]>>
   /** Writes and reads back in the database. */
   probe(): Promise<void>
   /**
@@ -33,6 +40,7 @@ export interface UserHostOptions {
   readonly onDeath: () => void
   /** What the engine says of itself, in the order of its answers. */
   readonly onPendingWork: (pending: boolean) => void
+  readonly onCommitted: (frontier: Frontier) => void
   /** How long a call may take, in ms; by default what the method table says. */
   readonly deadlineOf?: (method: UserMethodName) => number
 }

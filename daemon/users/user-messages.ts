@@ -1,11 +1,13 @@
 import type { Transferable } from 'node:worker_threads'
+import type { Frontier } from '../../crdt/frontier.ts'
 import { type ErrorData, VivimError } from '../../schema/errors.ts'
 import type { UserMethodName } from '../../schema/methods/index.ts'
+import type { ReplicaAction } from '../vault/replica.ts'
 import type { Progress } from './user-engine.ts'
 
 export type ErrorObject = { message: string } & ErrorData
 
-/** Main thread to engine. `id` numbers calls and probes of one link. */
+/** Main thread to engine. `id` numbers calls, replica actions and probes of one link. */
 export type ToEngine =
   | {
       readonly type: 'call'
@@ -14,6 +16,12 @@ export type ToEngine =
       readonly params: unknown
       readonly maxSecurityLevel: number
       readonly mayReadPaths: boolean
+    }
+  | {
+      readonly type: 'replicate'
+      readonly id: number
+      readonly action: ReplicaAction
+      readonly params: unknown
     }
   | { readonly type: 'probe'; readonly id: number }
   | { readonly type: 'abort'; readonly id: number; readonly reason: ErrorObject }
@@ -27,6 +35,7 @@ export type FromEngine =
   | { readonly type: 'failure'; readonly id: number; readonly error: ErrorObject; readonly trace?: string }
   | { readonly type: 'progress'; readonly id: number; readonly progress: Progress }
   | { readonly type: 'pending'; readonly pending: boolean }
+  | { readonly type: 'committed'; readonly frontier: Frontier }
   | { readonly type: 'problem'; readonly part: string; readonly error: ErrorObject; readonly trace?: string }
   | { readonly type: 'closed'; readonly error?: ErrorObject; readonly trace?: string }
 

@@ -13,6 +13,7 @@ import {
   type StoredMessage,
   tagsOf,
 } from './conversation-reader.ts'
+import { forgetTraces } from './conversation-traces.ts'
 import type { RowName } from './erasure.ts'
 import { type Json, maskJson } from './mask-json.ts'
 import type { OpenVault } from './open-vault.ts'
@@ -235,15 +236,7 @@ export class Conversations {
         tx,
         ids.flatMap((id) => this.#rowsOf(tx, id)),
       )
-      const list = JSON.stringify(ids)
-      // An upload that stands still holds the conversation too; what runs goes on without what it stored.
-      tx.run(
-        `UPDATE import_jobs SET data = NULL WHERE state NOT IN ('queued', 'running') AND id IN (
-           SELECT job_id FROM capture_attempts WHERE conversation_id IN (SELECT value FROM json_each(?)))`,
-        [list],
-      )
-      for (const table of ['raw_records', 'blobs', 'derivation_queue', 'capture_attempts'])
-        tx.run(`DELETE FROM ${table} WHERE conversation_id IN (SELECT value FROM json_each(?))`, [list])
+      forgetTraces(tx, ids)
     })
   }
 

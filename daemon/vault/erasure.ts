@@ -1,13 +1,19 @@
 import { createHmac } from 'node:crypto'
 import { encodeCanonical } from '../../crdt/cbor.ts'
-import { commitmentOf, rowOfOperation, saltOf } from '../../crdt/operation.ts'
-import type { ReplicatedEntity } from '../../schema/entities/index.ts'
+import { commitmentOf, type Operation, rowOfOperation, saltOf } from '../../crdt/operation.ts'
+import { ENTITY_BY_NUMBER, type ReplicatedEntity } from '../../schema/entities/index.ts'
 import type { Sql } from './sql.ts'
 
 /** A replicated row, by table and key. */
 export interface RowName {
   readonly entity: ReplicatedEntity
   readonly key: string
+}
+
+/** An erased row as its ERASE names it. */
+export interface Marker {
+  readonly entity: ReplicatedEntity
+  readonly marker: Uint8Array
 }
 
 /** Markers of erased rows: they say "not this one" to anybody who has the key, and name nothing to anybody else. */
@@ -35,15 +41,35 @@ export class ErasedMarkers {
     return this.#known.size > 0 && this.#known.has(nameOf(row.entity.number, this.markerOf(row)))
   }
 
+  /** True for a change of a row that was erased, whenever it was made. */
+  covers({ kind, table, key }: Operation): boolean {
+    const entity = ENTITY_BY_NUMBER.get(table)
+    return kind !== 'ERASE' && entity !== undefined && this.has({ entity, key: key as string })
+  }
+
   add(row: RowName): Uint8Array {
     const marker = this.markerOf(row)
+    this.addMarker({ entity: row.entity, marker })
+    return marker
+  }
+
+  addMarker({ entity, marker }: Marker): void {
     this.#sql.run('INSERT OR IGNORE INTO erased (space, table_no, marker) VALUES (?, ?, ?)', [
       this.#space,
-      row.entity.number,
+      entity.number,
       marker,
     ])
-    this.#known.add(nameOf(row.entity.number, marker))
-    return marker
+    this.#known.add(nameOf(entity.number, marker))
+  }
+
+  /** Which of these keys of a table the markers mean. */
+  keysOf(entity: ReplicatedEntity, markers: ReadonlySet<string>, keys: Iterable<string>): RowName[] {
+    const found: RowName[] = []
+    for (const key of keys) {
+      const row = { entity, key }
+      if (markers.has(nameOf(entity.number, this.markerOf(row)))) found.push(row)
+    }
+    return found
   }
 
   /** After a rollback. */
@@ -63,7 +89,8 @@ export class ErasedMarkers {
   }
 }
 
-function nameOf(table: number, marker: Uint8Array): string {
+/** A marker as a map key. */
+export function nameOf(table: number, marker: Uint8Array): string {
   return `${table}:${Buffer.from(marker).toString('base64')}`
 }
 
@@ -107,7 +134,8 @@ function hollow(sql: Sql, id: number, log: number, seq: number): void {
   ])
 }
 
-function dropSeed(sql: Sql, log: number, seq: number): void {
+/** Keeps the salts of a segment's operations singly, so that its seed can go. */
+export function dropSeed(sql: Sql, log: number, seq: number): void {
   const segment = sql.get<{ id: number; first: number; count: number; seed: Uint8Array | null }>(
     'SELECT id, first, count, seed FROM segments WHERE log = ? AND first <= ? ORDER BY first DESC LIMIT 1',
     [log, seq],

@@ -1,7 +1,9 @@
-import { encodeCanonical } from '../../crdt/cbor.ts'
 import { deviceTag } from '../../crdt/device.ts'
-import { sha256 } from '../../crdt/hash.ts'
+import { type Frontier, frontierDigest, type LogPosition } from '../../crdt/frontier.ts'
+import { GENESIS_HASH } from '../../crdt/log.ts'
 import type { DeviceOfLog } from '../../crdt/stamps.ts'
+import { VivimError } from '../../schema/errors.ts'
+import { LIMITS } from '../../schema/limits.ts'
 import type { Sql } from './sql.ts'
 
 export interface LogRow {
@@ -37,13 +39,46 @@ export class Logs {
     return found
   }
 
-  /** Hex SHA-256 over every log's (device, incarnation, head): equal on two devices that hold the same operations. */
+  find(
+    space: number,
+    { device, incarnation }: Pick<LogPosition, 'device' | 'incarnation'>,
+  ): LogRow | undefined {
+    return this.#sql.get<LogRow>('SELECT * FROM logs WHERE space = ? AND device = ? AND incarnation = ?', [
+      space,
+      device,
+      incarnation,
+    ])
+  }
+
+  /** An empty log; answers this database's number of it. @throws VivimError `TooLarge` beyond the space's limit */
+  add(space: number, { device, incarnation }: Pick<LogPosition, 'device' | 'incarnation'>): number {
+    const { n } = this.#sql.get<{ n: number }>('SELECT count(*) AS n FROM logs WHERE space = ?', [space])!
+    if (n >= LIMITS.spaceLogs) throw new VivimError('TooLarge', 'That space has too many logs.')
+    this.#sql.run(
+      'INSERT INTO logs (space, device, incarnation, head_seq, head_hash) VALUES (?, ?, ?, 0, ?)',
+      [space, device, incarnation, GENESIS_HASH],
+    )
+    return this.find(space, { device, incarnation })!.ref
+  }
+
+  advance(ref: number, sequence: number, hash: Uint8Array): void {
+    this.#sql.run('UPDATE logs SET head_seq = ?, head_hash = ? WHERE ref = ?', [sequence, hash, ref])
+  }
+
+  /** The heads of all logs that hold something. */
+  frontier(space: number): Frontier {
+    return this.list(space)
+      .filter(({ head_seq }) => head_seq > 0)
+      .map(({ device, incarnation, head_seq, head_hash }) => ({
+        device,
+        incarnation,
+        sequence: head_seq,
+        hash: head_hash,
+      }))
+  }
+
+  /** Hex digest of the frontier: equal on two devices that hold the same operations. */
   frontierDigest(space: number): string {
-    const heads = this.list(space)
-      .map(({ device, incarnation, head_seq, head_hash }) =>
-        Buffer.from(encodeCanonical([device, incarnation, head_seq, head_hash])),
-      )
-      .sort(Buffer.compare)
-    return Buffer.from(sha256(encodeCanonical(heads))).toString('hex')
+    return Buffer.from(frontierDigest(this.frontier(space))).toString('hex')
   }
 }

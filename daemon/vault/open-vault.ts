@@ -1,20 +1,26 @@
 import { type KeyObject, sign as signEd25519 } from 'node:crypto'
 import { deviceTag } from '../../crdt/device.ts'
-import { hashOf } from '../../crdt/hash.ts'
+import type { LogPosition } from '../../crdt/frontier.ts'
 import { type ClockState, hlcFromText, hlcToText, tick } from '../../crdt/hlc.ts'
 import { GENESIS_HASH } from '../../crdt/log.ts'
 import { TOMBSTONE } from '../../crdt/merge.ts'
 import type { Operation } from '../../crdt/operation.ts'
+import { privateSpaceId } from '../../crdt/space.ts'
+import { isStorableText } from '../../crdt/validity.ts'
 import { ENTITY_BY_NAME, type ReplicatedEntity, type Value } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { Blobs } from './blobs.ts'
 import { Database } from './database.ts'
-import { ErasedMarkers, hollowOperations, type RowName } from './erasure.ts'
+import { ErasedMarkers, hollowOperations, type Marker, nameOf, type RowName } from './erasure.ts'
+import { HeldOperations } from './held-operations.ts'
 import { Logs } from './logs.ts'
+import { Members, type ReadMember } from './members.ts'
 import { latestSchemaVersion, migrate, removeCopies } from './migrations.ts'
 import { OperationLog } from './operation-log.ts'
+import { type Received, RemoteOperations } from './remote-operations.ts'
 import { RowStore, type StampedOperation } from './row-store.ts'
 import { Sealing } from './sealing.ts'
+import { readSegments } from './segment-reader.ts'
 import type { Sql, SqlValue } from './sql.ts'
 import type { FactChange, Vault, VaultTransaction } from './vault.ts'
 
@@ -28,6 +34,9 @@ export interface VaultOptions {
   readonly vaultKey: Uint8Array
   /** 32 bytes: makes the markers of erased rows. */
   readonly spaceSecret: Uint8Array
+  /** The one Ed25519 verification rule. */
+  readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
+  readonly readMember: ReadMember
   readonly now: () => number
   readonly random: (bytes: number) => Uint8Array
 }
@@ -39,6 +48,19 @@ export interface OpenVault extends Vault {
   readonly rows: RowStore
   /** The log this device writes. */
   readonly ownLog: number
+  readonly members: Members
+  readonly held: HeldOperations
+  /** Called after a commit that made or took in operations. */
+  onCommit: () => void
+  /**
+   * Takes in other devices' segments, all or nothing, durably; `follow` does in the same transaction what follows
+   * from them. @throws VivimError `Corrupt` or `Forbidden` for segments that do not verify
+   */
+  receive(segments: readonly Uint8Array[], follow: Follow): Received
+  /** Merges held operations that are due. */
+  releaseHeld(follow: Follow): Received
+  /** This device's signed segments, and those it received, from a position on. */
+  readSegments(log: LogPosition, maxBytes: number): { segments: Uint8Array[]; upTo: number }
   /** True while deleted bytes may still stand in the file. */
   readonly purgePending: boolean
   /** Erases rows for good, inside a transaction; call `purge` after it. */
@@ -48,10 +70,8 @@ export interface OpenVault extends Vault {
   close(): void
 }
 
-/** The space of one person's own devices: SHA-256 of CBOR ['vivim/space/private/1', DID]. */
-export function privateSpaceId(did: string): Uint8Array {
-  return hashOf(['vivim/space/private/1', did])
-}
+/** What follows from operations that came from elsewhere; `erased` are the rows that went for good. */
+export type Follow = (tx: VaultTransaction, received: Received, erased: readonly RowName[]) => void
 
 /** Opens a person's vault, makes it when it is new, and finishes what a crash left undone. */
 export function openVault(options: VaultOptions): OpenVault {
@@ -85,6 +105,10 @@ class FileVault implements OpenVault {
   readonly #blobs: Blobs
   readonly #erased: ErasedMarkers
   readonly #log: OperationLog
+  readonly #remote: RemoteOperations
+  readonly members: Members
+  readonly held: HeldOperations
+  onCommit: () => void = () => {}
   readonly #tag: Uint8Array
   #clock: ClockState
 
@@ -112,6 +136,20 @@ class FileVault implements OpenVault {
       sign: (message) => signEd25519(null, message, options.deviceKey),
       random: options.random,
     })
+    this.members = new Members(database, options.readMember)
+    this.held = new HeldOperations(database)
+    this.#remote = new RemoteOperations({
+      sql: database,
+      logs: this.logs,
+      rows: this.rows,
+      held: this.held,
+      erased: this.#erased,
+      space,
+      spaceId: privateSpaceId(options.did),
+      ownLog: log,
+      verify: options.verify,
+      mayWrite: (writer) => Buffer.compare(writer, device) === 0 || this.members.has(writer),
+    })
   }
 
   all<T extends object>(sql: string, params?: readonly SqlValue[]): T[] {
@@ -127,13 +165,50 @@ class FileVault implements OpenVault {
   }
 
   transact<T>(work: (tx: VaultTransaction) => T): T {
+    const clock = this.#clock
+    const result = this.#transact(() => {
+      const value = work(this.#transaction)
+      if (this.#clock !== clock) {
+        this.#log.commit()
+        this.#storeClock()
+      }
+      return value
+    })
+    if (this.#clock !== clock) this.onCommit()
+    return result
+  }
+
+  receive(segments: readonly Uint8Array[], follow: Follow): Received {
+    return this.#takeIn(() => this.#remote.receive(segments, this.#clock, this.now()), follow)
+  }
+
+  releaseHeld(follow: Follow): Received {
+    return this.#takeIn(() => this.#remote.release(this.#clock, this.now()), follow)
+  }
+
+  #takeIn(take: () => Received, follow: Follow): Received {
+    const received = this.#transact(() => {
+      const taken = take()
+      const erased = taken.erased.length > 0 ? this.#eraseMarked(taken.erased) : []
+      follow(this.#transaction, taken, erased)
+      if (taken.clock !== this.#clock) {
+        this.#clock = taken.clock
+        this.#storeClock()
+      }
+      return taken
+    })
+    if (received.ownLogGrew) this.#log.reload()
+    if (received.operations > 0) this.onCommit()
+    return received
+  }
+
+  #transact<T>(work: () => T): T {
     if (this.database.inTransaction) throw new Error('transactions do not nest')
     const rollBackLog = this.#log.snapshot()
     const clock = this.#clock
     this.database.run('BEGIN IMMEDIATE')
     try {
-      const result = work(this.#transaction)
-      if (this.#clock !== clock) this.#storeClock()
+      const result = work()
       this.database.run('COMMIT')
       return result
     } catch (error) {
@@ -143,6 +218,18 @@ class FileVault implements OpenVault {
       this.#erased.reload()
       throw error
     }
+  }
+
+  readSegments(log: LogPosition, maxBytes: number): { segments: Uint8Array[]; upTo: number } {
+    const found = this.logs.find(this.space, log)
+    if (!found) return { segments: [], upTo: log.sequence - 1 }
+    const { ref, device, incarnation } = found
+    return readSegments(
+      this.database,
+      { ref, device, incarnation, space: privateSpaceId(this.did) },
+      log.sequence,
+      maxBytes,
+    )
   }
 
   transactDerived<T>(work: (tx: VaultTransaction) => T): T {
@@ -182,6 +269,28 @@ class FileVault implements OpenVault {
       )
     }
     tx.run('INSERT INTO pending_purges (requested_at) VALUES (?)', [this.now()])
+  }
+
+  /** What another device erased goes here as well: rows, bodies of operations, and the open segment's seed. */
+  #eraseMarked(markers: readonly Marker[]): RowName[] {
+    this.#log.closeSegment()
+    for (const marker of markers) this.#erased.addMarker(marker)
+    const rows = new Set(markers.map(({ entity }) => entity))
+    const names = new Set(markers.map(({ entity, marker }) => nameOf(entity.number, marker)))
+    const erased = [...rows].flatMap((entity) => this.#erased.keysOf(entity, names, this.#keysEver(entity)))
+    hollowOperations(this.database, erased)
+    for (const { entity, key } of erased)
+      this.database.run(`DELETE FROM ${entity.table} WHERE space = ? AND id = ?`, [this.space, key])
+    this.database.run('INSERT INTO pending_purges (requested_at) VALUES (?)', [this.now()])
+    return erased
+  }
+
+  /** Keys of a table's rows, and of operations that wait to be merged. */
+  #keysEver(entity: ReplicatedEntity): Set<string> {
+    const rows = this.database.all<{ id: string }>(`SELECT id FROM ${entity.table} WHERE space = ?`, [
+      this.space,
+    ])
+    return new Set([...rows.map(({ id }) => id), ...this.held.keys(entity.number)])
   }
 
   get purgePending(): boolean {
@@ -241,7 +350,6 @@ class FileVault implements OpenVault {
   }
 
   #storeClock(): void {
-    this.#log.commit()
     this.database.run("UPDATE meta SET value = ? WHERE name = 'clock'", [
       hlcToText({ ...this.#clock, device: this.#tag }),
     ])
@@ -309,7 +417,7 @@ function columnsOf(entity: ReplicatedEntity, values: FactChange['values'] = {}):
     const column = entity.columns[name]
     if (!column || column.number === TOMBSTONE) throw new Error(`${entity.name} has no column ${name}`)
     // SQLite ends text at a NUL and replaces lone surrogates: the row would not be what its operation says.
-    if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed()))
+    if (typeof value === 'string' && !isStorableText(value))
       throw new VivimError('InvalidParams', 'Text holds characters that no text may hold.', { field: name })
     columns.set(column.number, value)
   }

@@ -1,33 +1,42 @@
 import { hlcFromText, hlcToBytes, hlcToText } from '../../crdt/hlc.ts'
 import { decodeOperation } from '../../crdt/operation.ts'
+import { privateSpaceId } from '../../crdt/space.ts'
 import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
+import type { Devices } from './devices.ts'
 import { maskJson } from './mask-json.ts'
 import type { OpenVault } from './open-vault.ts'
-import { privateSpaceId } from './open-vault.ts'
 import { createPace, type Pace } from './pace.ts'
 import { decodeCursor, pageOf } from './paging.ts'
 import { stateDigest } from './state-digest.ts'
+import type { SyncCursors } from './sync-cursors.ts'
 import { type Problem, verifySpace } from './verify.ts'
 
 /** The owner's view of replication: state, flight recorder, and the check of it all. */
 export class SyncView {
   readonly #vault: OpenVault
-  readonly #deviceDid: string
+  readonly #cursors: SyncCursors
+  readonly #devices: Devices
+  readonly #didOf: (device: Uint8Array) => string
   readonly #contentProblems: (pace: Pace) => Promise<Problem[]>
   readonly #mask: (text: string, maxLevel: number) => string
 
   constructor(options: {
     readonly vault: OpenVault
-    readonly deviceDid: string
+    readonly cursors: SyncCursors
+    readonly devices: Devices
+    /** The DID of a device's public key. */
+    readonly didOf: (device: Uint8Array) => string
     /** Checks content hashes of conversations, messages, units and blobs. */
     readonly contentProblems: (pace: Pace) => Promise<Problem[]>
     /** Masks spans above a level. */
     readonly mask: (text: string, maxLevel: number) => string
   }) {
     this.#vault = options.vault
-    this.#deviceDid = options.deviceDid
+    this.#cursors = options.cursors
+    this.#devices = options.devices
+    this.#didOf = options.didOf
     this.#contentProblems = options.contentProblems
     this.#mask = options.mask
   }
@@ -46,11 +55,48 @@ export class SyncView {
           operations: count?.n ?? 0,
           frontierDigest: logs.frontierDigest(space),
           stateDigest: stateDigest(this.#vault, logs, space),
-          holds: 0,
-          peers: [],
+          holds: this.#vault.held.count(),
+          peers: this.#others().map(({ device, deviceDid }) => {
+            const { connected, behind, lastSeenAt } = this.#cursors.progressOf(device)
+            return { deviceDid, connected, behind, lastSeenAt }
+          }),
         },
       ],
     }
+  }
+
+  /** How far each other device has come, by its own word. */
+  cursors(): Result<'sync.cursors'> {
+    return {
+      items: this.#others().map(({ device, deviceDid }) => {
+        const { connected, behind, lastSeenAt, inSyncAt } = this.#cursors.progressOf(device)
+        const name = this.#devices.nameOf(deviceDid)
+        const upTo = behind === 0 ? inSyncAt : this.#heldUpTo(device)
+        return { deviceDid, name, connected, behind, lastSeenAt, inSyncAt, upTo }
+      }),
+      nextCursor: null,
+    }
+  }
+
+  #others() {
+    const { members, ownLog, logs } = this.#vault
+    const own = logs.deviceOf(ownLog).device
+    return members.list().filter(({ device }) => Buffer.compare(device, own) !== 0)
+  }
+
+  /** Milliseconds UTC up to which a device lacks nothing: just before the first operation it has not acknowledged. */
+  #heldUpTo(device: Uint8Array): number | null {
+    const first = this.#cursors
+      .cursorsOf(device)
+      .filter(({ sequence, head }) => sequence < head)
+      .flatMap(({ log, sequence }) => {
+        const row = this.#vault.get<{ body: Uint8Array }>(
+          'SELECT body FROM sync_operations WHERE log = ? AND seq > ? AND body IS NOT NULL ORDER BY seq LIMIT 1',
+          [log, sequence],
+        )
+        return row ? [decodeOperation(row.body).hlc.ms] : []
+      })
+    return first.length === 0 ? null : Math.min(...first) - 1
   }
 
   /** Values above the caller's level are masked, inside JSON columns too. */
@@ -65,10 +111,9 @@ export class SyncView {
       id: number
       log: number
       seq: number
-      hash: Uint8Array
       body: Uint8Array | null
     }>(
-      `SELECT id, log, seq, hash, body FROM sync_operations WHERE id > ?
+      `SELECT id, log, seq, body FROM sync_operations WHERE id > ?
        ${sinceBytes ? 'AND substr(body, 3, 16) > ?' : ''}
        ${table === undefined ? '' : 'AND hex(substr(body, 20, 1)) = ?'}
        ORDER BY id LIMIT ?`,
@@ -99,7 +144,12 @@ export class SyncView {
     row: { log: number; seq: number; body: Uint8Array | null },
     maxLevel: number,
   ): Result<'sync.operations'>['items'][number] {
-    const base = { id: `${row.log}:${row.seq}`, authorDid: this.#vault.did, deviceDid: this.#deviceDid }
+    const { device } = this.#vault.logs.deviceOf(row.log)
+    const base = {
+      id: `${row.log}:${row.seq}`,
+      authorDid: this.#vault.did,
+      deviceDid: this.#didOf(device),
+    }
     if (!row.body)
       return {
         ...base,

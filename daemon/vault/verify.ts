@@ -4,7 +4,9 @@ import { mergeOperation, TOMBSTONE } from '../../crdt/merge.ts'
 import { commitmentOf, decodeOperation, saltOf } from '../../crdt/operation.ts'
 import { segmentMessage } from '../../crdt/segment.ts'
 import { compareStamps, type RowStamps, unpackStamps } from '../../crdt/stamps.ts'
+import { validityOf } from '../../crdt/validity.ts'
 import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
+import { HeldOperations } from './held-operations.ts'
 import type { LogRow, Logs } from './logs.ts'
 import type { Pace } from './pace.ts'
 import { valueByNumber } from './row-store.ts'
@@ -78,6 +80,7 @@ async function verifyLog(
   const where = (sequence: number) => `log ${log.ref} operation ${sequence}`
   const key = publicKey(log.device)
   const chain = new LogChain({ space: spaceId, device: log.device, incarnation: log.incarnation })
+  const held = new HeldOperations(sql)
   let previous = GENESIS_HASH
   let sequence = 0
   const segments = sql.all<SegmentRow>('SELECT * FROM segments WHERE log = ? ORDER BY first', [log.ref])
@@ -120,7 +123,8 @@ async function verifyLog(
           message: 'The operation does not fit its chain.',
         })
       previous = row.hash
-      if (row.body) addToFold(fold, logs, log.ref, row, problems, where(row.seq))
+      if (row.body && !held.has(log.ref, row.seq))
+        addToFold(fold, logs, log.ref, row, problems, where(row.seq))
     }
     if (!equal(previous, segment.head_hash))
       problems.push({
@@ -154,7 +158,7 @@ function addToFold(
 ): void {
   try {
     const operation = decodeOperation(row.body!)
-    if (typeof operation.key !== 'string') return
+    if (typeof operation.key !== 'string' || validityOf(operation) !== 'valid') return
     const table = fold.get(operation.table) ?? new Map<string, FoldedRow>()
     fold.set(operation.table, table)
     const folded = table.get(operation.key) ?? { stamps: new Map(), values: new Map() }

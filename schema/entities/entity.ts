@@ -19,6 +19,8 @@ export interface Column {
   /** The number on the wire. Never reused; 0 is the tombstone of every table. */
   readonly number: number
   readonly type: ColumnType
+  /** The only values there are, besides null. An operation with another one is void. */
+  readonly oneOf?: readonly (string | number)[]
 }
 
 export interface Entity {

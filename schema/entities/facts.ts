@@ -17,8 +17,7 @@ export const Conversation = {
     created_at: { number: 7, type: 'integer' },
     updated_at: { number: 8, type: 'integer' },
     captured_at: { number: 9, type: 'integer' },
-    /** ACTIVE or ARCHIVED. */
-    state: { number: 10, type: 'text' },
+    state: { number: 10, type: 'text', oneOf: ['ACTIVE', 'ARCHIVED'] },
     /** SHA-256 (hex) of the canonical captured content: equal means nothing to do. */
     content_hash: { number: 11, type: 'text' },
     /** Counts captures that changed something, from 1. */
@@ -41,15 +40,14 @@ export const Message = {
     conversation_id: { number: 1, type: 'text' },
     original_id: { number: 2, type: 'text' },
     parent_id: { number: 3, type: 'text' },
-    /** user, assistant, system or tool. */
-    role: { number: 4, type: 'text' },
+    role: { number: 4, type: 'text', oneOf: ['user', 'assistant', 'system', 'tool'] },
     author: { number: 5, type: 'text' },
     model: { number: 6, type: 'text' },
     created_at: { number: 7, type: 'integer' },
     /** Place among the conversation's messages in the provider's order, from 0. */
     position: { number: 8, type: 'integer' },
     /** 1: kept, not shown, never read as the user's words. */
-    hidden: { number: 9, type: 'integer' },
+    hidden: { number: 9, type: 'integer', oneOf: [0, 1] },
     version_hash: { number: 10, type: 'text' },
     metadata_json: { number: 11, type: 'json' },
   },
@@ -72,6 +70,15 @@ export const MessageVersion = {
     sealed: { number: 5, type: 'blob' },
     captured_at: { number: 6, type: 'integer' },
   },
+} as const satisfies ReplicatedEntity
+
+/** What a person calls one of their devices, keyed by the device's DID. */
+export const Device = {
+  name: 'Device',
+  table: 'devices',
+  class: 'fact',
+  number: 5,
+  columns: { name: { number: 1, type: 'text' } },
 } as const satisfies ReplicatedEntity
 
 /** A tag on a conversation, keyed by a hash of (conversation, tag): adding twice on two devices is one row. */

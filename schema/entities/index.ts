@@ -1,5 +1,5 @@
 import type { Entity, ReplicatedEntity } from './entity.ts'
-import { Conversation, ConversationTag, Message, MessageVersion } from './facts.ts'
+import { Conversation, ConversationTag, Device, Message, MessageVersion } from './facts.ts'
 
 /** Every replicated table, in wire-number order. The state digest walks them in this order. */
 export const REPLICATED_ENTITIES = [
@@ -7,6 +7,7 @@ export const REPLICATED_ENTITIES = [
   Message,
   MessageVersion,
   ConversationTag,
+  Device,
 ] as const satisfies readonly ReplicatedEntity[]
 
 export type ReplicatedEntityName = (typeof REPLICATED_ENTITIES)[number]['name']
@@ -27,6 +28,11 @@ export const OTHER_ENTITIES = [
   { name: 'Space', table: 'spaces', class: 'local' },
   { name: 'Erased', table: 'erased', class: 'local' },
   { name: 'PendingPurge', table: 'pending_purges', class: 'local' },
+  { name: 'Member', table: 'members', class: 'local' },
+  { name: 'DevicePresence', table: 'device_presence', class: 'local' },
+  { name: 'SyncCursor', table: 'sync_cursors', class: 'local' },
+  { name: 'HeldOperation', table: 'held_operations', class: 'local' },
+  { name: 'BlobPiece', table: 'blob_pieces', class: 'local' },
   { name: 'RawRecord', table: 'raw_records', class: 'local' },
   { name: 'Blob', table: 'blobs', class: 'local' },
   { name: 'ImportJob', table: 'import_jobs', class: 'local' },
@@ -45,4 +51,4 @@ export const ENTITY_BY_NUMBER: ReadonlyMap<number, ReplicatedEntity> = new Map(
 )
 
 export type { Column, Entity, ReplicatedEntity, RowValues, TableClass, Value } from './entity.ts'
-export { Conversation, ConversationTag, Message, MessageVersion } from './facts.ts'
+export { Conversation, ConversationTag, Device, Message, MessageVersion } from './facts.ts'

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { LIMITS } from '../limits.ts'
 import { defineMethod, listOf, Millis, NoParams, Page } from './method.ts'
 
 export const syncMethods = {
@@ -28,6 +29,52 @@ export const syncMethods = {
     }),
     errors: [],
     examples: [{ title: 'Status', params: {} }],
+    timeoutMs: 600_000,
+  }),
+  'sync.cursors': defineMethod({
+    summary: 'Say how far each of your other devices has come.',
+    access: 'read',
+    params: NoParams,
+    result: listOf(
+      z.object({
+        deviceDid: z.string(),
+        name: z.string(),
+        connected: z.boolean(),
+        /** Operations here that the device has not acknowledged. */
+        behind: z.int(),
+        lastSeenAt: Millis.nullable(),
+        /** When both last held the same. */
+        inSyncAt: Millis.nullable(),
+        /** It holds everything up to here. */
+        upTo: Millis.nullable(),
+      }),
+    ),
+    errors: [],
+    examples: [{ title: 'All devices', params: {} }],
+  }),
+  'sync.now': defineMethod({
+    summary: 'Compare with your other devices now and exchange what is missing.',
+    access: 'write',
+    served: 'gateway',
+    params: z.strictObject({
+      /** DID or name of one device; all that can be reached when absent. */
+      peer: z.string().min(1).max(LIMITS.nameCharacters).optional(),
+    }),
+    result: z.object({
+      /** Operations taken in here, and sent. */
+      applied: z.int(),
+      sent: z.int(),
+      ms: z.int(),
+      devices: z.array(
+        z.object({
+          deviceDid: z.string(),
+          state: z.enum(['in-sync', 'unreachable', 'failed']),
+          message: z.string().optional(),
+        }),
+      ),
+    }),
+    errors: ['NotFound', 'Unavailable'],
+    examples: [{ title: 'With all', params: {} }],
     timeoutMs: 600_000,
   }),
   'sync.operations': defineMethod({

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Frontier } from '../../crdt/frontier.ts'
 import { decodeDid, encodeDid } from '../../daemon/identity/did.ts'
 import { privateKeyOfSeed, publicKeyBytes, verify as verifySignature } from '../../daemon/identity/ed25519.ts'
 import type { UserHost, UserHostOptions } from '../../daemon/users/user-host.ts'
@@ -23,6 +24,7 @@ describe.each(HOSTS)('a user hosted $name', ({ openHost, isWorker }) => {
   let hosts: UserHost[]
   let log: object[]
   let pending: boolean[]
+  let committed: Frontier[] = []
   let deaths: number
 
   beforeEach(() => {
@@ -30,6 +32,7 @@ describe.each(HOSTS)('a user hosted $name', ({ openHost, isWorker }) => {
     hosts = []
     log = []
     pending = []
+    committed = []
     deaths = 0
   })
   afterEach(async () => {
@@ -53,11 +56,23 @@ describe.each(HOSTS)('a user hosted $name', ({ openHost, isWorker }) => {
       log: { error: (details, message) => log.push({ ...details, message }) },
       onDeath: () => deaths++,
       onPendingWork: (value) => pending.push(value),
+      onCommitted: (frontier) => committed.push(frontier),
       ...changes,
     })
     hosts.push(host)
     return host
   }
+
+  it('replicates: bytes cross both ways, refusals keep their code, commits are told', async () => {
+    const host = await open()
+    const [head] = await host.replicate('frontier', {})
+    expect(head).toMatchObject({ sequence: 3, device: new Uint8Array(32).fill(1) })
+    const segments = [new Uint8Array(7), new Uint8Array(5)]
+    expect(await host.replicate('apply', { segments })).toMatchObject({ operations: 12 })
+    await expect(host.replicate('apply', { segments: [] })).rejects.toMatchObject({ code: 'Corrupt' })
+    await command(host, 'commit 9')
+    expect(committed).toMatchObject([[{ sequence: 9 }]])
+  })
 
   it('answers, and what was written is there after closing and opening again', async () => {
     const host = await open()

@@ -1,9 +1,11 @@
 import { createHash, sign } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { isMainThread } from 'node:worker_threads'
+import type { LogHead } from '../../crdt/frontier.ts'
 import type { UserCall, UserEngine } from '../../daemon/users/user-engine.ts'
 import type { OpenUserEngine, UserEngineOptions } from '../../daemon/users/user-engine-options.ts'
 import { Database } from '../../daemon/vault/database.ts'
+import type { ReplicaActions } from '../../daemon/vault/replica.ts'
 import { type ErrorCode, VivimError } from '../../schema/errors.ts'
 import type { Params, Result, UserMethodName } from '../../schema/methods/index.ts'
 
@@ -67,6 +69,9 @@ class CommandEngine implements UserEngine {
       case 'pending':
         this.#options.onPendingWork(text === 'true')
         return text
+      case 'commit':
+        this.#options.onCommitted([{ ...head(), sequence: Number(text) }])
+        return text
       case 'sleep':
         await wait(Number(text))
         return 'slept'
@@ -92,6 +97,16 @@ class CommandEngine implements UserEngine {
     }
   }
 
+  /** Counts the bytes of segments and refuses empty ones, as a vault refuses what does not verify. */
+  readonly replica = {
+    frontier: () => [head()],
+    apply: ({ segments }: { segments: readonly Uint8Array[] }) => {
+      const operations = segments.reduce((sum, { length }) => sum + length, 0)
+      if (operations === 0) throw new VivimError('Corrupt', 'nothing in it')
+      return { frontier: [head()], operations, missingBlobs: [] }
+    },
+  } as unknown as ReplicaActions
+
   async probe(): Promise<void> {
     this.#database.get('SELECT count(*) FROM lines')
   }
@@ -101,6 +116,13 @@ class CommandEngine implements UserEngine {
     this.#database.close()
   }
 }
+
+const head = (): LogHead => ({
+  device: new Uint8Array(32).fill(1),
+  incarnation: new Uint8Array(8).fill(2),
+  sequence: 3,
+  hash: new Uint8Array(32).fill(4),
+})
 
 function doubled(bytes: Uint8Array): Uint8Array {
   return new Uint8Array([...bytes, ...bytes])

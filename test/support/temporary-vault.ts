@@ -2,6 +2,8 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { verify } from '../../daemon/identity/ed25519.ts'
+import { memberReader } from '../../daemon/identity/member-reader.ts'
 import { type OpenVault, openVault, type VaultOptions } from '../../daemon/vault/open-vault.ts'
 
 export interface TemporaryVault {
@@ -24,6 +26,8 @@ export function temporaryVault(changes: Partial<VaultOptions> = {}): TemporaryVa
     deviceKey: generateKeyPairSync('ed25519').privateKey,
     vaultKey: randomBytes(32),
     spaceSecret: randomBytes(32),
+    verify,
+    readMember: memberReader('did:key:z6MkTest'),
     now: () => ++time,
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
     ...changes,

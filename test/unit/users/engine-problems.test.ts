@@ -17,7 +17,13 @@ test('a failure in the background crosses to the log by part and code, without w
   const served = serveUserEngine(port1, {} as UserEngineOptions, async ({ onProblem }) => {
     onProblem('tidying', new VivimError('StorageFull'))
     onProblem('import', new Error('canary of a conversation'))
-    return { call: async () => ({}) as never, probe: async () => {}, busy: false, close: async () => {} }
+    return {
+      call: async () => ({}) as never,
+      replica: {} as never,
+      probe: async () => {},
+      busy: false,
+      close: async () => {},
+    }
   })
   await told
   port2.postMessage({ type: 'close' })

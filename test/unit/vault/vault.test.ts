@@ -4,10 +4,11 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { decodeOperation } from '../../../crdt/operation.ts'
+import { privateSpaceId } from '../../../crdt/space.ts'
 import { Database } from '../../../daemon/vault/database.ts'
 import { Logs } from '../../../daemon/vault/logs.ts'
-import { migrate, userMigrations } from '../../../daemon/vault/migrations.ts'
-import { openVault, privateSpaceId } from '../../../daemon/vault/open-vault.ts'
+import { latestSchemaVersion, migrate, userMigrations } from '../../../daemon/vault/migrations.ts'
+import { openVault } from '../../../daemon/vault/open-vault.ts'
 import { RowStore } from '../../../daemon/vault/row-store.ts'
 import { stateDigest } from '../../../daemon/vault/state-digest.ts'
 import type { FactChange } from '../../../daemon/vault/vault.ts'
@@ -29,6 +30,7 @@ const message = (conversationId: string, key: string): FactChange => ({
   key,
   values: { conversation_id: conversationId, role: 'user', position: 0, hidden: 0 },
 })
+const NEXT = latestSchemaVersion() + 1
 const noPause = async () => {}
 const verify = ({ vault }: Pick<ReturnType<typeof temporaryVault>, 'vault'>) =>
   verifySpace(vault, vault.logs, vault.space, privateSpaceId(vault.did), noPause)
@@ -87,7 +89,9 @@ describe('vault', () => {
     const database = new Database(temporary.path)
     database.script('PRAGMA user_version = 99')
     database.close()
-    expect(() => openVault(temporary.options)).toThrow(/schema 99.*schema 1/)
+    expect(() => openVault(temporary.options)).toThrow(
+      new RegExp(`schema 99.*schema ${latestSchemaVersion()}`),
+    )
     expect(temporary.vault.seal('a', Buffer.from('x'))).toEqual(temporary.vault.seal('a', Buffer.from('x')))
     expect(() => temporary.vault.unseal('b', temporary.vault.seal('a', Buffer.from('x')))).toThrow(
       /failed its check/,
@@ -101,25 +105,25 @@ describe('vault', () => {
     const database = new Database(temporary.path)
     const next = [
       ...userMigrations(),
-      { version: 2, sql: 'ALTER TABLE conversations ADD COLUMN later TEXT;' },
+      { version: NEXT, sql: 'ALTER TABLE conversations ADD COLUMN later TEXT;' },
     ]
     migrate(database, temporary.path, next)
     migrate(database, temporary.path, next)
     expect(database.get('SELECT later FROM conversations')).toEqual({ later: null })
-    expect(() => migrate(database, temporary.path)).toThrow(/schema 2/)
+    expect(() => migrate(database, temporary.path)).toThrow(new RegExp(`schema ${NEXT}`))
     database.close()
-    expect(readdirSync(temporary.folder)).toContain('vault.db.before-002')
+    expect(readdirSync(temporary.folder)).toContain(`vault.db.before-${String(NEXT).padStart(3, '0')}`)
   })
 
   test('a broken migration changes nothing', () => {
     using temporary = temporaryVault()
     temporary.vault.close()
     const database = new Database(temporary.path)
-    const broken = [...userMigrations(), { version: 2, sql: 'CREATE TABLE half (x); SELECT nonsense;' }]
+    const broken = [...userMigrations(), { version: NEXT, sql: 'CREATE TABLE half (x); SELECT nonsense;' }]
     expect(() => migrate(database, temporary.path, broken)).toThrow()
     if (database.inTransaction) database.run('ROLLBACK')
     expect(database.get("SELECT name FROM sqlite_master WHERE name = 'half'")).toBeUndefined()
-    expect(database.get('PRAGMA user_version')).toEqual({ user_version: 1 })
+    expect(database.get('PRAGMA user_version')).toEqual({ user_version: latestSchemaVersion() })
     database.close()
   })
 

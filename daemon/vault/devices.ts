@@ -1,0 +1,85 @@
+import { VivimError } from '../../schema/errors.ts'
+import type { Params, Result } from '../../schema/methods/index.ts'
+import type { OpenVault } from './open-vault.ts'
+import type { SyncCursors } from './sync-cursors.ts'
+
+/** The person's devices: who is certified, under the names the person gave. */
+export class Devices {
+  readonly #vault: OpenVault
+  readonly #cursors: SyncCursors
+  readonly #own: string
+
+  constructor(options: {
+    readonly vault: OpenVault
+    readonly cursors: SyncCursors
+    /** DID of the device this vault is on. */
+    readonly deviceDid: string
+  }) {
+    this.#vault = options.vault
+    this.#cursors = options.cursors
+    this.#own = options.deviceDid
+  }
+
+  list(): Result<'devices.list'> {
+    const others = this.#vault.members
+      .list()
+      .filter(({ deviceDid }) => deviceDid !== this.#own)
+      .map(({ device, deviceDid, capabilities, knownSince }) => {
+        const { connected, lastSeenAt, behind } = this.#cursors.progressOf(device)
+        return {
+          deviceDid,
+          name: this.nameOf(deviceDid),
+          thisDevice: false,
+          addedAt: knownSince,
+          capabilities: [...capabilities],
+          connected,
+          lastSeenAt,
+          behind,
+        }
+      })
+    const own = this.#vault.members.list().find(({ deviceDid }) => deviceDid === this.#own)
+    return {
+      items: [
+        {
+          deviceDid: this.#own,
+          name: this.nameOf(this.#own),
+          thisDevice: true,
+          addedAt: own?.knownSince ?? null,
+          capabilities: [...(own?.capabilities ?? [])],
+          connected: true,
+          lastSeenAt: null,
+          behind: null,
+        },
+        ...others,
+      ],
+      nextCursor: null,
+    }
+  }
+
+  rename({ deviceDid, name }: Params<'devices.rename'>): Result<'devices.rename'> {
+    const known = this.#vault.members.list().some((member) => member.deviceDid === deviceDid)
+    if (!known && deviceDid !== this.#own)
+      throw new VivimError('NotFound', 'There is no such device.', {
+        field: 'deviceDid',
+        hint: '`vivimd device list` shows yours.',
+      })
+    if (this.#givenName(deviceDid) !== name)
+      this.#vault.transact((tx) =>
+        tx.write([{ kind: 'UPDATE', entity: 'Device', key: deviceDid, values: { name } }]),
+      )
+    return { deviceDid, name }
+  }
+
+  /** The name its owner gave it, else the end of its DID. */
+  nameOf(deviceDid: string): string {
+    return this.#givenName(deviceDid) ?? `device ${deviceDid.slice(-6)}`
+  }
+
+  #givenName(deviceDid: string): string | undefined {
+    const row = this.#vault.get<{ name: string | null }>(
+      'SELECT name FROM devices WHERE space = ? AND id = ?',
+      [this.#vault.space, deviceDid],
+    )
+    return row?.name ?? undefined
+  }
+}

@@ -1,0 +1,81 @@
+import { rowOfOperation } from '../../crdt/operation.ts'
+import type { Sql } from './sql.ts'
+
+/** Why an operation waits: its stamp is ahead of our time, or a newer program's table or column. */
+export type HoldReason = 'future' | 'schema'
+
+export interface HeldOperation {
+  readonly log: number
+  readonly seq: number
+  readonly hash: Uint8Array
+  /** Null when it was erased while it waited. */
+  readonly body: Uint8Array | null
+}
+
+/** Operations that are stored and chained and not merged yet. */
+export class HeldOperations {
+  readonly #sql: Sql
+
+  constructor(sql: Sql) {
+    this.#sql = sql
+  }
+
+  add(log: number, seq: number, reason: HoldReason, until: number | null): void {
+    this.#sql.run('INSERT OR IGNORE INTO held_operations (log, seq, reason, until) VALUES (?, ?, ?, ?)', [
+      log,
+      seq,
+      reason,
+      until,
+    ])
+  }
+
+  /** Takes out those that are due. */
+  takeDue(now: number): HeldOperation[] {
+    return this.#take('h.until <= ?', [now])
+  }
+
+  /** Takes out those of a newer program: called once that program runs. */
+  takeUnknown(): HeldOperation[] {
+    return this.#take("h.reason = 'schema'", [])
+  }
+
+  count(): number {
+    return this.#sql.get<{ n: number }>('SELECT count(*) AS n FROM held_operations')!.n
+  }
+
+  /** When the next one is due, milliseconds UTC. */
+  nextDue(): number | undefined {
+    return (
+      this.#sql.get<{ due: number | null }>('SELECT min(until) AS due FROM held_operations')?.due ?? undefined
+    )
+  }
+
+  has(log: number, seq: number): boolean {
+    return this.#sql.get('SELECT 1 FROM held_operations WHERE log = ? AND seq = ?', [log, seq]) !== undefined
+  }
+
+  /** Keys of held operations of a table. */
+  keys(table: number): string[] {
+    return this.#sql
+      .all<{ head: Uint8Array }>(
+        `SELECT o.body AS head FROM held_operations h JOIN sync_operations o ON o.log = h.log AND o.seq = h.seq
+         WHERE o.body IS NOT NULL`,
+      )
+      .flatMap(({ head }) => {
+        const row = rowOfOperation(head)
+        return row?.table === table ? [row.key] : []
+      })
+  }
+
+  #take(condition: string, params: readonly number[]): HeldOperation[] {
+    const held = this.#sql.all<HeldOperation>(
+      `SELECT h.log, h.seq, o.hash, o.body FROM held_operations h
+       JOIN sync_operations o ON o.log = h.log AND o.seq = h.seq AND o.branch = 0
+       WHERE ${condition} ORDER BY h.log, h.seq`,
+      params,
+    )
+    for (const { log, seq } of held)
+      this.#sql.run('DELETE FROM held_operations WHERE log = ? AND seq = ?', [log, seq])
+    return held
+  }
+}

@@ -1,0 +1,281 @@
+import { deviceTag } from '../../crdt/device.ts'
+import { type ClockState, receive } from '../../crdt/hlc.ts'
+import { GENESIS_HASH, LogChain } from '../../crdt/log.ts'
+import { decodeOperation, type Operation, saltOf } from '../../crdt/operation.ts'
+import { segmentMessage } from '../../crdt/segment.ts'
+import { commitmentIn, decodeShippedSegment, type ShippedSegment } from '../../crdt/shipped-segment.ts'
+import { validityOf } from '../../crdt/validity.ts'
+import { ENTITY_BY_NUMBER } from '../../schema/entities/index.ts'
+import { VivimError } from '../../schema/errors.ts'
+import { LIMITS } from '../../schema/limits.ts'
+import { dropSeed, type ErasedMarkers, type Marker } from './erasure.ts'
+import type { HeldOperations } from './held-operations.ts'
+import type { LogRow, Logs } from './logs.ts'
+import { insertRows, insertSql, type RowStore, type StampedOperation } from './row-store.ts'
+import type { Sql, SqlValue } from './sql.ts'
+
+/** What one batch of segments did. */
+export interface Received {
+  /** Operations that were new. */
+  readonly operations: number
+  readonly merged: readonly StampedOperation[]
+  /** Rows their owner erased for good elsewhere. */
+  readonly erased: readonly Marker[]
+  /** The clock after hearing of all of them. */
+  readonly clock: ClockState
+  /** Our own log has grown: a copy of the vault had lost what a peer still has. */
+  readonly ownLogGrew: boolean
+}
+
+export interface RemoteOperationsOptions {
+  readonly sql: Sql
+  readonly logs: Logs
+  readonly rows: RowStore
+  readonly held: HeldOperations
+  readonly erased: ErasedMarkers
+  readonly space: number
+  readonly spaceId: Uint8Array
+  readonly ownLog: number
+  readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
+  /** The device is certified and may write in this space. */
+  readonly mayWrite: (device: Uint8Array) => boolean
+}
+
+const PLAIN = ['log', 'seq', 'hash', 'body']
+const WITH_SALT = [...PLAIN, 'salt']
+const HOLLOW = ['log', 'seq', 'hash', 'commitment']
+
+/** A decoded operation with its place. */
+interface Arrived {
+  readonly seq: number
+  readonly hash: Uint8Array
+  readonly commitment: Uint8Array
+  readonly body: Uint8Array | undefined
+  readonly salt: Uint8Array | undefined
+  readonly operation: Operation | undefined
+}
+
+/**
+ * Takes in what other devices wrote: checks canonical form, authority, chain and signature, stores, and merges or
+ * holds. Runs inside the caller's transaction; anything that does not verify throws, and nothing of the batch stays.
+ */
+export class RemoteOperations {
+  readonly #deps: RemoteOperationsOptions
+
+  constructor(options: RemoteOperationsOptions) {
+    this.#deps = options
+  }
+
+  /** @throws VivimError `Forbidden` for a device that may not write here, `Corrupt` for what does not verify */
+  receive(segments: readonly Uint8Array[], clock: ClockState, now: number): Received {
+    const batch = new Batch(clock, now)
+    for (const bytes of segments) this.#segment(decode(bytes), batch)
+    this.#deps.rows.merge(this.#deps.space, batch.merging)
+    return batch.received(this.#deps.ownLog)
+  }
+
+  /** Merges held operations that are due. Those of tables this program still does not know go back to waiting. */
+  release(clock: ClockState, now: number, fromNewerProgram = false): Received {
+    const { held, rows, space } = this.#deps
+    const batch = new Batch(clock, now)
+    const due = [...held.takeDue(now), ...(fromNewerProgram ? held.takeUnknown() : [])]
+    for (const { log, seq, hash, body } of due)
+      if (body) this.#place(decodeOperation(body), { log, seq, hash }, batch)
+    rows.merge(space, batch.merging)
+    return batch.received(this.#deps.ownLog)
+  }
+
+  #segment(segment: ShippedSegment, batch: Batch): void {
+    const { spaceId, mayWrite, verify } = this.#deps
+    if (!equal(segment.space, spaceId)) throw invalid('of another space')
+    // In a private space the certificates are the membership; the head is that of a circle's log.
+    if (!equal(segment.membershipHead, GENESIS_HASH))
+      throw invalid('under a membership this space does not have')
+    if (!mayWrite(segment.device))
+      throw new VivimError('Forbidden', 'A device that is not certified wrote that segment.')
+    const last = segment.first + segment.count - 1
+    const log = this.#deps.logs.find(this.#deps.space, segment)
+    const head = log?.head_seq ?? 0
+    if (last <= head) return
+    if (segment.from > head + 1) throw invalid('with a gap before it')
+    if (!equal(this.#hashAt(log, segment.first - 1), segment.previousHash)) throw invalid('of another branch')
+    const arrived = this.#chain(segment, log, head)
+    if (!verify(segment.device, segmentMessage(segment), segment.signature))
+      throw invalid('with a bad signature')
+    const ref = log?.ref ?? this.#deps.logs.add(this.#deps.space, segment)
+    this.#store(ref, segment, arrived)
+    for (const item of arrived)
+      if (item.operation) this.#place(item.operation, { log: ref, seq: item.seq, hash: item.hash }, batch)
+    batch.operations += arrived.length
+    batch.grown.add(ref)
+  }
+
+  /** The operations beyond our head, each hash made from the one before; the last must be the segment's head. */
+  #chain(segment: ShippedSegment, log: LogRow | undefined, head: number): Arrived[] {
+    const chain = new LogChain(segment)
+    const tag = deviceTag(segment.device)
+    const last = segment.first + segment.count - 1
+    let previous = log?.head_hash ?? GENESIS_HASH
+    let before = log && this.#lastStamp(log.ref, head)
+    const arrived: Arrived[] = []
+    for (let seq = head + 1; seq <= last; seq++) {
+      const commitment = commitmentIn(segment, seq)
+      const hash = chain.hash(seq, previous, commitment)
+      previous = hash
+      const shipped = segment.operations[seq - segment.from]!
+      const body = 'body' in shipped ? shipped.body : undefined
+      const operation = body && decodeBody(body)
+      if (operation) {
+        if (!equal(operation.hlc.device, tag)) throw invalid("with another device's stamp")
+        if (before && !isLater(operation.hlc, before)) throw invalid('whose stamps do not grow')
+        before = operation.hlc
+      }
+      const salt = 'salt' in shipped ? shipped.salt : segment.seed && saltOf(segment.seed, seq)
+      arrived.push({ seq, hash, commitment, body, salt, operation })
+    }
+    if (!equal(previous, segment.headHash)) throw invalid('that ends in another operation')
+    return arrived
+  }
+
+  #store(ref: number, segment: ShippedSegment, arrived: readonly Arrived[]): void {
+    const { sql, erased } = this.#deps
+    const hollow = arrived.map(
+      ({ body, operation }) => !body || (operation !== undefined && erased.covers(operation)),
+    )
+    const stored = sql.get<{ seed: Uint8Array | null }>(
+      'SELECT seed FROM segments WHERE log = ? AND first = ?',
+      [ref, segment.first],
+    )
+    const keepsSeed =
+      segment.seed !== undefined && !hollow.includes(true) && (stored === undefined || stored.seed !== null)
+    if (stored?.seed && !keepsSeed) dropSeed(sql, ref, segment.first)
+    const plain: SqlValue[][] = []
+    const salted: SqlValue[][] = []
+    const bare: SqlValue[][] = []
+    for (const [index, { seq, hash, body, salt, commitment }] of arrived.entries()) {
+      if (hollow[index] || !body) bare.push([ref, seq, hash, commitment])
+      else if (keepsSeed) plain.push([ref, seq, hash, body])
+      else salted.push([ref, seq, hash, body, salt ?? null])
+    }
+    insertRows(sql, (rows) => insertSql('sync_operations', PLAIN, rows), plain)
+    insertRows(sql, (rows) => insertSql('sync_operations', WITH_SALT, rows), salted)
+    insertRows(sql, (rows) => insertSql('sync_operations', HOLLOW, rows), bare)
+    const bytes = arrived.reduce((sum, { body }) => sum + (body?.length ?? 0), 0)
+    sql.run(
+      `INSERT INTO segments (log, first, count, bytes, previous_hash, membership_head, head_hash, seed, closed, signature)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
+       ON CONFLICT (log, first) DO UPDATE SET count = excluded.count, bytes = bytes + excluded.bytes,
+         head_hash = excluded.head_hash, seed = excluded.seed, closed = 1, signature = excluded.signature`,
+      [
+        ref,
+        segment.first,
+        segment.count,
+        bytes,
+        segment.previousHash,
+        segment.membershipHead,
+        segment.headHash,
+        keepsSeed ? segment.seed! : null,
+        segment.signature,
+      ],
+    )
+    this.#deps.logs.advance(ref, segment.first + segment.count - 1, segment.headHash)
+  }
+
+  #place(operation: Operation, at: { log: number; seq: number; hash: Uint8Array }, batch: Batch): void {
+    const { held, erased } = this.#deps
+    const { ms, counter } = operation.hlc
+    if (ms > batch.now + LIMITS.clockAheadMs) {
+      held.add(at.log, at.seq, 'future', ms - LIMITS.clockAheadMs)
+      return
+    }
+    const validity = validityOf(operation)
+    if (validity === 'unknown') held.add(at.log, at.seq, 'schema', null)
+    batch.hear({ ms, counter })
+    if (validity !== 'valid' || erased.covers(operation)) return
+    const entity = ENTITY_BY_NUMBER.get(operation.table)!
+    if (operation.kind === 'ERASE') batch.erased.push({ entity, marker: operation.key as Uint8Array })
+    else
+      batch.merging.push({
+        entity,
+        operation,
+        stamp: { ms, counter, log: at.log, hash: at.hash.slice(0, 8) },
+      })
+  }
+
+  #hashAt(log: LogRow | undefined, seq: number): Uint8Array {
+    if (seq === 0) return GENESIS_HASH
+    const row =
+      log &&
+      this.#deps.sql.get<{ hash: Uint8Array }>(
+        'SELECT hash FROM sync_operations WHERE log = ? AND seq = ? AND branch = 0',
+        [log.ref, seq],
+      )
+    if (!row) throw invalid('with a gap before it')
+    return row.hash
+  }
+
+  /** The stamp of the last operation that has one: hollow ones say nothing. */
+  #lastStamp(log: number, head: number): ClockState | undefined {
+    const row = this.#deps.sql.get<{ body: Uint8Array }>(
+      'SELECT body FROM sync_operations WHERE log = ? AND seq <= ? AND body IS NOT NULL ORDER BY seq DESC LIMIT 1',
+      [log, head],
+    )
+    return row && decodeOperation(row.body).hlc
+  }
+}
+
+class Batch {
+  readonly merging: StampedOperation[] = []
+  readonly erased: Marker[] = []
+  readonly grown = new Set<number>()
+  readonly now: number
+  operations = 0
+  #clock: ClockState
+
+  constructor(clock: ClockState, now: number) {
+    this.#clock = clock
+    this.now = now
+  }
+
+  hear(stamp: ClockState): void {
+    this.#clock = receive(this.#clock, stamp)
+  }
+
+  received(ownLog: number): Received {
+    return {
+      operations: this.operations,
+      merged: this.merging,
+      erased: this.erased,
+      clock: this.#clock,
+      ownLogGrew: this.grown.has(ownLog),
+    }
+  }
+}
+
+function decode(bytes: Uint8Array): ShippedSegment {
+  try {
+    return decodeShippedSegment(bytes)
+  } catch (cause) {
+    throw invalid('that cannot be read', cause)
+  }
+}
+
+function decodeBody(body: Uint8Array): Operation {
+  try {
+    return decodeOperation(body)
+  } catch (cause) {
+    throw invalid('with an operation that cannot be read', cause)
+  }
+}
+
+function isLater(a: ClockState, b: ClockState): boolean {
+  return a.ms > b.ms || (a.ms === b.ms && a.counter > b.counter)
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
+}
+
+function invalid(what: string, cause?: unknown): VivimError {
+  return new VivimError('Corrupt', `A peer sent a segment ${what}.`, { cause })
+}

@@ -1,0 +1,128 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { issueDeviceCertificate, PAIRED_CAPABILITIES } from '../../daemon/identity/device-certificate.ts'
+import { encodeDid } from '../../daemon/identity/did.ts'
+import { publicKeyBytes } from '../../daemon/identity/ed25519.ts'
+import { issueMemberDocument } from '../../daemon/identity/member-document.ts'
+import { memberReader } from '../../daemon/identity/member-reader.ts'
+import { createReplica, type ReplicaActions, releaseHeld } from '../../daemon/vault/replica.ts'
+import { SyncCursors } from '../../daemon/vault/sync-cursors.ts'
+import { type TemporaryVault, temporaryVault } from './temporary-vault.ts'
+
+export interface PairedVault extends TemporaryVault {
+  readonly replica: ReplicaActions
+  readonly device: Uint8Array
+  readonly deviceDid: string
+  readonly document: Uint8Array
+  /** What this device calls now, in milliseconds UTC. */
+  time: number
+  readonly forgotten: string[]
+  releaseHeld(): void
+}
+
+export interface PairedVaults extends Disposable {
+  readonly did: string
+  readonly vaults: readonly PairedVault[]
+}
+
+/** Real vaults of several devices of one person, each certified by the root key and known to all. */
+export function pairedVaults(count: number, { introduced = true } = {}): PairedVaults {
+  const root = generateKeyPairSync('ed25519').privateKey
+  const did = encodeDid(publicKeyBytes(root))
+  const keys = { vaultKey: randomBytes(32), spaceSecret: randomBytes(32) }
+  const vaults = Array.from({ length: count }, () => openDevice(root, did, keys))
+  if (introduced)
+    for (const vault of vaults)
+      vault.replica.saveMembers({ documents: vaults.map(({ document }) => document) })
+  return {
+    did,
+    vaults,
+    [Symbol.dispose]: () => {
+      for (const vault of vaults) vault[Symbol.dispose]()
+    },
+  }
+}
+
+function openDevice(
+  root: Parameters<typeof issueDeviceCertificate>[0],
+  did: string,
+  keys: { vaultKey: Uint8Array; spaceSecret: Uint8Array },
+): PairedVault {
+  const deviceKey = generateKeyPairSync('ed25519').privateKey
+  const device = publicKeyBytes(deviceKey)
+  const deviceDid = encodeDid(device)
+  const certificate = issueDeviceCertificate(root, {
+    did,
+    deviceDid,
+    issuer: did,
+    capabilities: PAIRED_CAPABILITIES,
+    sequence: 1,
+    issuedAt: 1,
+  })
+  const document = issueMemberDocument(deviceKey, {
+    did,
+    deviceDid,
+    chain: [certificate],
+    sequence: 1,
+    receiveKey: randomBytes(32),
+    rendezvous: new Uint8Array(0),
+  })
+  const clock = { time: Date.UTC(2026, 0, 1) }
+  const temporary = temporaryVault({
+    did,
+    deviceKey,
+    ...keys,
+    readMember: memberReader(did),
+    now: () => ++clock.time,
+  })
+  const forgotten: string[] = []
+  const options = () => ({
+    vault: temporary.vault,
+    cursors: new SyncCursors(temporary.vault, temporary.vault.logs, temporary.vault.space),
+    forgetDerived: (_: unknown, id: string) => void forgotten.push(id),
+    wakeDerivation: () => {},
+    purgeSoon: () => temporary.vault.purge(),
+  })
+  return {
+    get vault() {
+      return temporary.vault
+    },
+    folder: temporary.folder,
+    path: temporary.path,
+    options: temporary.options,
+    reopen: () => temporary.reopen(),
+    [Symbol.dispose]: () => temporary[Symbol.dispose](),
+    get replica() {
+      return createReplica(options())
+    },
+    device,
+    deviceDid,
+    document,
+    get time() {
+      return clock.time
+    },
+    set time(value) {
+      clock.time = value
+    },
+    forgotten,
+    releaseHeld: () => releaseHeld(options()),
+  }
+}
+
+/** Everything `from` has and `to` lacks, log by log, in pieces of about `maxBytes`; answers how many operations came. */
+export function pull(to: PairedVault, from: PairedVault, maxBytes = 64 * 1024): number {
+  const held = new Map(to.replica.frontier({}).map((head) => [nameOf(head), head.sequence]))
+  let operations = 0
+  for (const head of from.replica.frontier({})) {
+    let next = (held.get(nameOf(head)) ?? 0) + 1
+    while (next <= head.sequence) {
+      const { segments, upTo } = from.replica.read({ log: { ...head, sequence: next }, maxBytes })
+      operations += to.replica.apply({ segments }).operations
+      next = upTo + 1
+    }
+  }
+  return operations
+}
+
+function nameOf({ device, incarnation }: { device: Uint8Array; incarnation: Uint8Array }): string {
+  return Buffer.concat([device, incarnation]).toString('hex')
+}
