@@ -52,7 +52,10 @@ export interface Network {
     options: StreamOptions & { readonly signal?: AbortSignal },
   ): Promise<FrameStream>
   /** Connects without a stream. @throws as `open` */
-  connect(peer: { readonly peerId: string; readonly addresses?: readonly string[] }, signal?: AbortSignal): Promise<void>
+  connect(
+    peer: { readonly peerId: string; readonly addresses?: readonly string[] },
+    signal?: AbortSignal,
+  ): Promise<void>
   subscribe(topic: string, handler: MessageHandler): void
   unsubscribe(topic: string): void
   /** A hint: who is not there does not hear it. Never throws. */

@@ -1,0 +1,52 @@
+import type { Connection, PeerId } from '@libp2p/interface'
+import type { Node } from './libp2p-node.ts'
+
+/** A peer that does not speak gossip is not asked for ever. */
+const TRIES = 5
+
+/** What the router has and its interface does not tell. */
+interface RouterInside {
+  readonly streamsOutbound: ReadonlyMap<string, unknown>
+  onPeerConnected(peerId: PeerId, connection: Connection): void
+}
+
+/**
+ * Gives a connected peer a gossip stream when it has none. The router opens one when a peer connects, and never again:
+ * when two nodes dial each other at once and one of the two connections goes, or when a packet breaks the stream,
+ * the peer would stay connected and deaf.
+ */
+export class GossipHealer {
+  readonly #node: Node
+  readonly #missing = new Map<string, number>()
+  readonly #look = () => this.#heal()
+
+  constructor(node: Node) {
+    this.#node = node
+  }
+
+  start(): void {
+    this.#node.services.gossip.addEventListener('gossipsub:heartbeat', this.#look)
+  }
+
+  stop(): void {
+    this.#node.services.gossip.removeEventListener('gossipsub:heartbeat', this.#look)
+  }
+
+  #heal(): void {
+    const router = this.#node.services.gossip as unknown as RouterInside
+    const connections = new Map(
+      this.#node.getConnections().map((connection) => [connection.remotePeer.toString(), connection]),
+    )
+    for (const id of this.#missing.keys()) if (!connections.has(id)) this.#missing.delete(id)
+    for (const [id, connection] of connections) {
+      if (router.streamsOutbound.has(id)) {
+        this.#missing.delete(id)
+        continue
+      }
+      const missed = (this.#missing.get(id) ?? 0) + 1
+      this.#missing.set(id, missed)
+      // At the first beat the router itself may still be at it.
+      if (missed > 1 && missed <= 1 + TRIES) router.onPeerConnected(connection.remotePeer, connection)
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { VivimError } from '../../schema/errors.ts'
+import { LIMITS } from '../../schema/limits.ts'
+import { privateKeyOfSeed, publicKeyBytes } from '../identity/ed25519.ts'
+import { peerIdOf } from '../identity/node-key.ts'
+import { isAddressInUse, ListenPorts, listenFailure } from './listen-ports.ts'
+import type { FrameStream, MessageHandler, Network, StreamHandler, StreamOptions } from './network.ts'
+import type { NetworkOptions } from './options.ts'
+import { Peers } from './peers.ts'
+import type { RunningNetwork } from './running-network.ts'
+
+/** A port that was just released is free again within this; milliseconds. */
+const LISTEN_TRIES = 5
+const LISTEN_RETRY_MS = 200
+
+type DialTarget = Parameters<Network['open']>[0]
+type OpenOptions = Parameters<Network['open']>[2]
+type DiscoveryListener = Parameters<Network['onDiscovered']>[0]
+
+/** A network over libp2p. The library is loaded when it first starts: a node that is offline does not pay for it. */
+export function createNetwork(options: NetworkOptions): Network {
+  return new Libp2pNetwork(options)
+}
+
+class Libp2pNetwork implements Network {
+  readonly peerId: string
+  readonly #options: NetworkOptions
+  readonly #ports: ListenPorts
+  readonly #peers: Peers
+  readonly #handlers = new Map<string, { options: StreamOptions; handler: StreamHandler }>()
+  readonly #topics = new Map<string, MessageHandler>()
+  readonly #discovery = new Set<DiscoveryListener>()
+  #running: RunningNetwork | undefined
+  /** Starts and stops happen one after another. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(options: NetworkOptions) {
+    this.#options = options
+    this.#ports = new ListenPorts(options.listen)
+    this.#peers = new Peers((error) => this.#listenerFailed(error))
+    this.peerId = peerIdOf(publicKeyBytes(privateKeyOfSeed(options.seed)))
+  }
+
+  get running(): boolean {
+    return this.#running !== undefined
+  }
+
+  multiaddrs(): readonly string[] {
+    return this.#running?.multiaddrs() ?? []
+  }
+
+  peers(): readonly string[] {
+    return this.#peers.list()
+  }
+
+  start(): Promise<void> {
+    return this.#next(async () => {
+      this.#running ??= await this.#listen()
+    })
+  }
+
+  stop(): Promise<void> {
+    return this.#next(async () => {
+      const running = this.#running
+      this.#running = undefined
+      await running?.stop()
+      this.#peers.clear()
+    })
+  }
+
+  handle(protocol: string, options: StreamOptions, handler: StreamHandler): void {
+    if (this.#handlers.has(protocol))
+      throw new VivimError('Conflict', `There is a handler of ${protocol} already.`)
+    this.#handlers.set(protocol, { options, handler })
+    this.#running?.handle(protocol, options, handler)
+  }
+
+  unhandle(protocol: string): void {
+    if (this.#handlers.delete(protocol)) this.#running?.unhandle(protocol)
+  }
+
+  async open(target: DialTarget, protocol: string, options: OpenOptions): Promise<FrameStream> {
+    return this.#on().open(target, protocol, options)
+  }
+
+  async connect(target: DialTarget, signal?: AbortSignal): Promise<void> {
+    await this.#on().connect(target, signal)
+  }
+
+  subscribe(topic: string, handler: MessageHandler): void {
+    const isNew = !this.#topics.has(topic)
+    this.#topics.set(topic, handler)
+    if (isNew) this.#running?.subscribe(topic)
+  }
+
+  unsubscribe(topic: string): void {
+    if (this.#topics.delete(topic)) this.#running?.unsubscribe(topic)
+  }
+
+  publish(topic: string, message: Uint8Array): void {
+    if (message.length > LIMITS.gossipMessageBytes) {
+      this.#options.log.warn({ bytes: message.length }, 'a message is too large for gossip and was not sent')
+      return
+    }
+    this.#running?.publish(topic, message)
+  }
+
+  onPeer(listener: (peerId: string, connected: boolean) => void): () => void {
+    return this.#peers.listen(listener)
+  }
+
+  onDiscovered(listener: DiscoveryListener): () => void {
+    this.#discovery.add(listener)
+    return () => this.#discovery.delete(listener)
+  }
+
+  async #listen(): Promise<RunningNetwork> {
+    const { RunningNetwork } = await import('./running-network.ts')
+    for (let tried = 1; ; tried++) {
+      const addresses = this.#ports.addresses()
+      try {
+        const running = await RunningNetwork.start(this.#options, addresses, {
+          handlers: this.#handlers,
+          topics: this.#topics,
+          onPeer: (peerId, connected) => this.#peers.note(peerId, connected),
+          onDiscovered: (peerId, found) => this.#tellDiscovered(peerId, found),
+          onError: (error) => this.#listenerFailed(error),
+        })
+        this.#ports.remember(running.multiaddrs())
+        return running
+      } catch (error) {
+        this.#peers.clear()
+        if (!isAddressInUse(error)) throw listenFailure(error, addresses)
+        // A port the system had chosen belongs to nobody: rather another one than no network.
+        if (tried < LISTEN_TRIES) await delay(LISTEN_RETRY_MS)
+        else if (!this.#ports.forget()) throw listenFailure(error, addresses)
+      }
+    }
+  }
+
+  #tellDiscovered(peerId: string, addresses: readonly string[]): void {
+    if (peerId === this.peerId) return
+    for (const listener of [...this.#discovery]) {
+      try {
+        listener(peerId, addresses)
+      } catch (error) {
+        this.#listenerFailed(error)
+      }
+    }
+  }
+
+  #on(): RunningNetwork {
+    if (this.#running) return this.#running
+    throw new VivimError('Unavailable', 'The network is off.', { hint: 'Switch network.enabled on.' })
+  }
+
+  #listenerFailed(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#options.log.error({ reason }, 'somebody who listens to the network failed')
+  }
+
+  #next(step: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(step)
+    this.#turn = done.catch(() => {})
+    return done
+  }
+}

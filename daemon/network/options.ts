@@ -1,0 +1,17 @@
+export interface NetworkLog {
+  info(details: object, message: string): void
+  warn(details: object, message: string): void
+  error(details: object, message: string): void
+}
+
+export interface NetworkOptions {
+  /** The Ed25519 seed of the node's key, 32 bytes: it decides the peer id. */
+  readonly seed: Uint8Array
+  /** Where to listen, as multiaddrs: `/ip4/0.0.0.0/tcp/0`. */
+  readonly listen: readonly string[]
+  /** Whether to announce this node on the local network and look for others there. */
+  readonly mdns: boolean
+  readonly log: NetworkLog
+  /** Counts by dotted name: `network.dials`. */
+  readonly count?: (name: string) => void
+}

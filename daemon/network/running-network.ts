@@ -1,0 +1,123 @@
+import { connectTo, type DialTarget, dialFailure, dialSignal } from './dial.ts'
+import { Libp2pFrameStream } from './frame-stream.ts'
+import { Gossip, type GossipOptions } from './gossip.ts'
+import { GossipHealer } from './gossip-healer.ts'
+import { InboundStreams } from './inbound-streams.ts'
+import { buildNode, type Node } from './libp2p-node.ts'
+import { Misbehaviour } from './misbehaviour.ts'
+import type { FrameStream, MessageHandler, Network, StreamHandler, StreamOptions } from './network.ts'
+import type { NetworkOptions } from './options.ts'
+
+/** Streams of one protocol this node may have open towards one peer; the other side has its own limit. */
+const MAX_OUTBOUND = 256
+const NOTHING = () => {}
+
+export interface Registrations {
+  readonly handlers: ReadonlyMap<string, { readonly options: StreamOptions; readonly handler: StreamHandler }>
+  readonly topics: ReadonlyMap<string, MessageHandler>
+  readonly onPeer: (peerId: string, connected: boolean) => void
+  readonly onDiscovered: (peerId: string, addresses: readonly string[]) => void
+  readonly onError: (error: unknown) => void
+}
+
+/** One life of the libp2p node, from start to stop. This file and those below it load the library. */
+export class RunningNetwork {
+  readonly #options: NetworkOptions
+  readonly #node: Node
+  readonly #gossip: Gossip
+  readonly #healer: GossipHealer
+
+  private constructor(options: NetworkOptions, node: Node, gossip: Gossip) {
+    this.#options = options
+    this.#node = node
+    this.#gossip = gossip
+    this.#healer = new GossipHealer(node)
+  }
+
+  /** @throws what the library throws when an address cannot be listened on */
+  static async start(options: NetworkOptions, listen: string[], to: Registrations): Promise<RunningNetwork> {
+    const misbehaviour = new Misbehaviour()
+    const gossipOptions: GossipOptions = {
+      topics: to.topics,
+      count: options.count ?? NOTHING,
+      onHandlerError: to.onError,
+    }
+    const { onDiscovered } = to
+    const node = await buildNode(options, { listen, gossip: gossipOptions, misbehaviour, onDiscovered })
+    node.addEventListener('peer:connect', ({ detail }) => to.onPeer(detail.toString(), true))
+    node.addEventListener('peer:disconnect', ({ detail }) => to.onPeer(detail.toString(), false))
+    const gossip = new Gossip(node.services.gossip, gossipOptions, misbehaviour)
+    const running = new RunningNetwork(options, node, gossip)
+    // Before the start, so that the first peer is told of every protocol.
+    for (const [protocol, { options, handler }] of to.handlers) running.handle(protocol, options, handler)
+    await node.start()
+    for (const topic of to.topics.keys()) gossip.subscribe(topic)
+    running.#healer.start()
+    return running
+  }
+
+  async stop(): Promise<void> {
+    this.#healer.stop()
+    await this.#node.stop()
+  }
+
+  multiaddrs(): string[] {
+    return this.#node.getMultiaddrs().map(String)
+  }
+
+  handle(protocol: string, options: StreamOptions, handler: StreamHandler): void {
+    const streams = new InboundStreams(protocol, options, handler, this.#options)
+    const limits = { maxInboundStreams: streams.maxInbound, maxOutboundStreams: MAX_OUTBOUND }
+    this.#inBackground(this.#node.handle(protocol, streams.answer, limits))
+  }
+
+  unhandle(protocol: string): void {
+    this.#inBackground(this.#node.unhandle(protocol))
+  }
+
+  async open(
+    target: DialTarget,
+    protocol: string,
+    options: Parameters<Network['open']>[2],
+  ): Promise<FrameStream> {
+    const signal = dialSignal(options.signal)
+    try {
+      const connection = await this.#connect(target, signal)
+      const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: MAX_OUTBOUND })
+      return new Libp2pFrameStream(stream, target.peerId, options.maxFrameBytes)
+    } catch (error) {
+      throw dialFailure(error, target.peerId, options.signal)
+    }
+  }
+
+  async connect(target: DialTarget, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#connect(target, dialSignal(signal))
+    } catch (error) {
+      throw dialFailure(error, target.peerId, signal)
+    }
+  }
+
+  subscribe(topic: string): void {
+    this.#gossip.subscribe(topic)
+  }
+
+  unsubscribe(topic: string): void {
+    this.#gossip.unsubscribe(topic)
+  }
+
+  publish(topic: string, message: Uint8Array): void {
+    this.#gossip.publish(topic, message)
+  }
+
+  async #connect(target: DialTarget, signal: AbortSignal) {
+    return connectTo(this.#node, target, signal)
+  }
+
+  /** Handlers count at once; only the note for other peers is written later. */
+  #inBackground(noted: Promise<void>): void {
+    noted.catch((error: Error) =>
+      this.#options.log.warn({ reason: error.message }, 'a protocol was not noted'),
+    )
+  }
+}
