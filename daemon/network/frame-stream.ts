@@ -113,6 +113,11 @@ export class Libp2pFrameStream implements FrameStream {
     this.#stream.abort(new Error(reason))
   }
 
+  /** Aborts unless it is being closed: an end in good order would say that everything had been sent. */
+  breakOff(reason: string): void {
+    if (!this.#closing) this.abort(reason)
+  }
+
   #take(data: Arriving): void {
     if (this.#closing) return
     this.#undecoded += data.byteLength

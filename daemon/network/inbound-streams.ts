@@ -1,7 +1,8 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import { LIMITS } from '../../schema/limits.ts'
-import { Libp2pFrameStream } from './frame-stream.ts'
+import type { Libp2pFrameStream } from './frame-stream.ts'
 import type { StreamHandler, StreamOptions } from './network.ts'
+import type { OpenStreams } from './open-streams.ts'
 import type { NetworkOptions } from './options.ts'
 
 /** Answers streams of one protocol: counts them for each peer over all its connections, and holds what a handler throws. */
@@ -10,9 +11,17 @@ export class InboundStreams {
   readonly #options: StreamOptions
   readonly #handler: StreamHandler
   readonly #network: NetworkOptions
+  readonly #streams: OpenStreams
   readonly #open = new Map<string, number>()
 
-  constructor(protocol: string, options: StreamOptions, handler: StreamHandler, network: NetworkOptions) {
+  constructor(
+    protocol: string,
+    options: StreamOptions,
+    handler: StreamHandler,
+    network: NetworkOptions,
+    streams: OpenStreams,
+  ) {
+    this.#streams = streams
     this.#protocol = protocol
     this.#options = options
     this.#handler = handler
@@ -31,7 +40,7 @@ export class InboundStreams {
       stream.abort(new Error('too many streams of this protocol'))
       return
     }
-    const frames = new Libp2pFrameStream(stream, peerId, this.#options.maxFrameBytes)
+    const frames = this.#streams.add(stream, peerId, this.#options.maxFrameBytes)
     this.#open.set(peerId, open + 1)
     void frames.closed.then(() => this.#forget(peerId))
     void this.#run(frames)

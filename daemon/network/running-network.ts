@@ -1,11 +1,11 @@
 import { connectTo, type DialTarget, dialFailure, dialSignal } from './dial.ts'
-import { Libp2pFrameStream } from './frame-stream.ts'
 import { Gossip, type GossipOptions } from './gossip.ts'
 import { GossipHealer } from './gossip-healer.ts'
 import { InboundStreams } from './inbound-streams.ts'
 import { buildNode, type Node } from './libp2p-node.ts'
 import { Misbehaviour } from './misbehaviour.ts'
 import type { FrameStream, MessageHandler, Network, StreamHandler, StreamOptions } from './network.ts'
+import { OpenStreams } from './open-streams.ts'
 import type { NetworkOptions } from './options.ts'
 
 /** Streams of one protocol this node may have open towards one peer; the other side has its own limit. */
@@ -26,6 +26,7 @@ export class RunningNetwork {
   readonly #node: Node
   readonly #gossip: Gossip
   readonly #healer: GossipHealer
+  readonly #streams = new OpenStreams()
 
   private constructor(options: NetworkOptions, node: Node, gossip: Gossip) {
     this.#options = options
@@ -58,6 +59,7 @@ export class RunningNetwork {
 
   async stop(): Promise<void> {
     this.#healer.stop()
+    this.#streams.breakOff()
     await this.#node.stop()
   }
 
@@ -66,7 +68,7 @@ export class RunningNetwork {
   }
 
   handle(protocol: string, options: StreamOptions, handler: StreamHandler): void {
-    const streams = new InboundStreams(protocol, options, handler, this.#options)
+    const streams = new InboundStreams(protocol, options, handler, this.#options, this.#streams)
     const limits = { maxInboundStreams: streams.maxInbound, maxOutboundStreams: MAX_OUTBOUND }
     this.#inBackground(this.#node.handle(protocol, streams.answer, limits))
   }
@@ -84,7 +86,7 @@ export class RunningNetwork {
     try {
       const connection = await this.#connect(target, signal)
       const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: MAX_OUTBOUND })
-      return new Libp2pFrameStream(stream, target.peerId, options.maxFrameBytes)
+      return this.#streams.add(stream, target.peerId, options.maxFrameBytes)
     } catch (error) {
       throw dialFailure(error, target.peerId, options.signal)
     }
