@@ -22,11 +22,12 @@ export const KeystoreRecord = z.strictObject({
   displayName: z.string().nullable(),
   deviceDid: Did,
   createdAt: z.int(),
-  certificate: z.base64(),
+  /** From the one the root key signed to this device's own. */
+  certificates: z.array(z.base64()).min(1),
   masterKey: MasterKey,
-  /** Canonical CBOR [device seed, vault key, space secret, boot token] under the master key. */
+  /** What `encodeSecrets` makes, under the master key. */
   secrets: z.base64(),
-  /** The root seed under the same passphrase, in a container of its own; null: only the phrase has it. */
+  /** The root seed under the same passphrase, in a container of its own; null: not on this device. */
   root: PassphraseContainer.nullable(),
 })
 export type KeystoreRecord = z.infer<typeof KeystoreRecord>

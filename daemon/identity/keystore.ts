@@ -4,7 +4,7 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { createFile, replaceFile, shredFile, syncFolder, TEMPORARY } from './atomic-file.ts'
 import { AttemptLimiter } from './attempt-limiter.ts'
-import { issueDeviceCertificate, PAIRED_CAPABILITIES, readDeviceCertificate } from './device-certificate.ts'
+import { issueDeviceCertificate, PAIRED_CAPABILITIES } from './device-certificate.ts'
 import { encodeDid } from './did.ts'
 import { privateKeyOfSeed, publicKeyBytes } from './ed25519.ts'
 import {
@@ -16,6 +16,7 @@ import {
   unseal,
 } from './key-wrapping.ts'
 import { DELETING, encodeRecord, type KeystoreRecord, newRecord, readRecord } from './keystore-file.ts'
+import { lastOfChain } from './member-document.ts'
 import { userHash } from './user-hash.ts'
 import {
   type DeviceSecrets,
@@ -40,6 +41,17 @@ export interface UserRecord {
 export interface NewUser {
   readonly rootSeed: Uint8Array
   readonly displayName: string | null
+  readonly passphrase?: string | undefined
+  readonly unattended: boolean
+}
+
+/** A device that another one of the same person enrolled. */
+export interface PairedUser {
+  readonly did: string
+  readonly displayName: string | null
+  readonly secrets: DeviceSecrets
+  /** From the certificate the root key signed to this device's own. */
+  readonly chain: readonly Uint8Array[]
   readonly passphrase?: string | undefined
   readonly unattended: boolean
 }
@@ -80,35 +92,55 @@ export class Keystore {
     const did = encodeDid(publicKeyBytes(rootKey))
     if (readRecord(this.#recordPath(did))) throw taken()
     const secrets = makeSecrets(this.#random)
-    const keys = keysOf(did, secrets)
-    const createdAt = this.#now()
+    const certificate = issueDeviceCertificate(rootKey, {
+      did,
+      deviceDid: encodeDid(publicKeyBytes(privateKeyOfSeed(secrets.deviceSeed))),
+      issuer: did,
+      capabilities: [...PAIRED_CAPABILITIES, ...(passphrase === undefined ? [] : ['control' as const])],
+      sequence: 1,
+      issuedAt: this.#now(),
+    })
+    const root =
+      passphrase === undefined
+        ? null
+        : await sealWithPassphrase(passphrase, ['root seed', did], rootSeed, this.#random)
+    const chain = [certificate]
+    return this.#store({ did, displayName, secrets, chain, passphrase, unattended }, root)
+  }
+
+  /**
+   * Stores the keys of a device that another one of the person enrolled, as `creating`; `finish` makes it a user. The
+   * root seed is not among them.
+   * @throws VivimError `Conflict` when this node has that user; `Corrupt` when the chain does not lead to the device
+   */
+  async createPaired(user: PairedUser): Promise<UserKeys> {
+    const { did, secrets, chain } = user
+    if (readRecord(this.#recordPath(did))) throw taken()
+    if (!isChainOf(keysOf(did, secrets, chain)))
+      throw new VivimError('Corrupt', 'The certificates are not those of this device.')
+    return this.#store(user, null)
+  }
+
+  async #store(
+    { did, displayName, secrets, chain, passphrase, unattended }: PairedUser,
+    root: KeystoreRecord['root'],
+  ): Promise<UserKeys> {
+    const keys = keysOf(did, secrets, chain)
     const masterKey = this.#random(32)
     const keyFile = unattended ? this.#random(32) : undefined
     const record = newRecord({
       did,
       displayName,
       deviceDid: keys.deviceDid,
-      createdAt,
-      certificate: base64(
-        issueDeviceCertificate(rootKey, {
-          did,
-          deviceDid: keys.deviceDid,
-          issuer: did,
-          capabilities: [...PAIRED_CAPABILITIES, ...(passphrase === undefined ? [] : ['control' as const])],
-          sequence: 1,
-          issuedAt: createdAt,
-        }),
-      ),
+      createdAt: this.#now(),
+      certificates: chain.map(base64),
       masterKey: keyFile
         ? { kdf: 'file', sealed: base64(seal(keyFile, ['master key', did, 'file'], masterKey, this.#random)) }
         : await sealWithPassphrase(passphrase!, ['master key', did], masterKey, this.#random),
       secrets: base64(
         seal(masterKey, ['secrets', did, keys.deviceDid], encodeSecrets(secrets), this.#random),
       ),
-      root:
-        passphrase === undefined
-          ? null
-          : await sealWithPassphrase(passphrase, ['root seed', did], rootSeed, this.#random),
+      root,
     })
     if (!createFile(this.#recordPath(did), encodeRecord(record))) throw taken()
     if (keyFile) replaceFile(this.#keyPath(did), keyFile)
@@ -142,8 +174,10 @@ export class Keystore {
    */
   async unlock(did: string, passphrase?: string): Promise<UserKeys> {
     const record = this.#ready(did)
+    // Of an unattended user without the root seed no passphrase protects anything.
+    const needless = record?.masterKey.kdf === 'file' && record.root === null
     const keys =
-      passphrase === undefined || (record && record.root === null)
+      passphrase === undefined || needless
         ? record && this.#openUnattended(record)
         : await this.#attempts.attempt(userHash(did), () => this.#tryPassphrase(record, passphrase))
     if (!keys) throw new VivimError('Unauthorized', 'No such user, or not their passphrase.')
@@ -255,17 +289,18 @@ export class Keystore {
 function openSecrets(record: KeystoreRecord, masterKey: Uint8Array): UserKeys {
   const { did, deviceDid } = record
   const bytes = unseal(masterKey, ['secrets', did, deviceDid], Buffer.from(record.secrets, 'base64'))
-  const secrets: DeviceSecrets | undefined = bytes && decodeSecrets(bytes)
-  const keys = secrets && keysOf(did, secrets)
-  const certificate = readDeviceCertificate(Buffer.from(record.certificate, 'base64'))
-  if (
-    !keys ||
-    keys.deviceDid !== deviceDid ||
-    certificate?.did !== did ||
-    certificate.deviceDid !== deviceDid
-  )
+  const secrets = bytes && decodeSecrets(bytes)
+  const chain = record.certificates.map((certificate) => Buffer.from(certificate, 'base64'))
+  const keys = secrets && keysOf(did, secrets, chain)
+  if (keys?.deviceDid !== deviceDid || !isChainOf(keys))
     throw new VivimError('Corrupt', 'A keystore file failed its check.')
   return keys
+}
+
+/** Whether the certificates lead from the root key to the device. */
+function isChainOf({ did, deviceDid, chain }: UserKeys): boolean {
+  const certificate = lastOfChain(chain)
+  return certificate?.did === did && certificate.deviceDid === deviceDid
 }
 
 function toUserRecord({ did, displayName, deviceDid, masterKey, createdAt }: KeystoreRecord): UserRecord {

@@ -6,7 +6,7 @@ import { sign, verify } from './ed25519.ts'
 
 const DOMAIN = 'vivimd/device-record/1'
 /** Certificates from the root key to the device; more is refused. */
-const LONGEST_CHAIN = 16
+export const LONGEST_CHAIN = 16
 /** Bytes of a document that are looked at. */
 export const MEMBER_DOCUMENT_BYTES = 16 * 1024
 
@@ -73,7 +73,8 @@ export function readMemberDocument(bytes: Uint8Array): MemberDocument | undefine
   }
 }
 
-function lastOfChain(chain: readonly Cbor[]): DeviceCertificate | undefined {
+/** The last certificate of a chain that begins with the root key and whose every issuer may enroll; else undefined. */
+export function lastOfChain(chain: readonly Cbor[]): DeviceCertificate | undefined {
   if (chain.length === 0 || chain.length > LONGEST_CHAIN) return undefined
   let before: DeviceCertificate | undefined
   for (const item of chain) {

@@ -1,7 +1,7 @@
 import { VivimError } from '../../schema/errors.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
 import type { Random } from '../identity/key-wrapping.ts'
-import { Keystore } from '../identity/keystore.ts'
+import { Keystore, type PairedUser } from '../identity/keystore.ts'
 import { phraseOfSeed, seedOfPhrase } from '../identity/recovery.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
 import { UserFolder } from './user-folder.ts'
@@ -20,16 +20,34 @@ export interface CreateUserServices {
  * @throws VivimError `Conflict` when this node has that user, `InvalidParams`, `StorageFull`
  */
 export async function createUser(
-  { keystore, usersFolder, random, createDatabase }: CreateUserServices,
+  services: CreateUserServices,
   { displayName, passphrase, unattended = passphrase === undefined, recoveryPhrase }: Params<'users.create'>,
 ): Promise<Result<'users.create'>> {
   if (!unattended && passphrase === undefined)
     throw new VivimError('InvalidParams', 'A user who is not unattended needs a passphrase.', {
       field: 'passphrase',
     })
-  const rootSeed = recoveryPhrase === undefined ? random(32) : seedOfPhrase(recoveryPhrase)
-  const keys = await keystore.create({ rootSeed, displayName: displayName ?? null, passphrase, unattended })
-  const { did, deviceDid } = keys
+  const rootSeed = recoveryPhrase === undefined ? services.random(32) : seedOfPhrase(recoveryPhrase)
+  const { did, deviceDid } = await makeUser(services, () =>
+    services.keystore.create({ rootSeed, displayName: displayName ?? null, passphrase, unattended }),
+  )
+  return { did, deviceDid, recoveryPhrase: phraseOfSeed(rootSeed) }
+}
+
+/**
+ * Makes a user from what another device of theirs handed over. Whole or not at all, as `createUser`.
+ * @throws VivimError `Conflict` when this node has that user, `Corrupt`, `StorageFull`
+ */
+export function createPairedUser(services: CreateUserServices, user: PairedUser): Promise<UserKeys> {
+  return makeUser(services, () => services.keystore.createPaired(user))
+}
+
+async function makeUser(
+  { keystore, usersFolder, createDatabase }: CreateUserServices,
+  makeKeys: () => Promise<UserKeys>,
+): Promise<UserKeys> {
+  const keys = await makeKeys()
+  const { did } = keys
   const folder = UserFolder.of(usersFolder, did)
   try {
     folder.make()
@@ -41,7 +59,7 @@ export async function createUser(
     keystore.remove(did)
     throw error
   }
-  return { did, deviceDid, recoveryPhrase: phraseOfSeed(rootSeed) }
+  return keys
 }
 
 /** The same with no node running. Only for the holder of the data-directory lock. */

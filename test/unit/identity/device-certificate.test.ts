@@ -9,7 +9,14 @@ const root = privateKeyOfSeed(new Uint8Array(32).fill(1))
 const other = privateKeyOfSeed(new Uint8Array(32).fill(2))
 const did = encodeDid(publicKeyBytes(root))
 const deviceDid = encodeDid(publicKeyBytes(other))
-const fields = { did, deviceDid, capabilities: ['sign', 'control'], sequence: 1, issuedAt: 1_000 } as const
+const fields = {
+  did,
+  deviceDid,
+  issuer: did,
+  capabilities: ['sign', 'control'],
+  sequence: 1,
+  issuedAt: 1_000,
+} as const
 const certificate = issueDeviceCertificate(root, fields)
 
 describe('a device certificate', () => {
@@ -30,6 +37,9 @@ describe('a device certificate', () => {
 
   it('says nothing when another key signed it', () => {
     expect(readDeviceCertificate(issueDeviceCertificate(other, fields))).toBeUndefined()
+    const enrolled = { ...fields, issuer: deviceDid }
+    expect(readDeviceCertificate(issueDeviceCertificate(other, enrolled))?.issuer).toBe(deviceDid)
+    expect(readDeviceCertificate(issueDeviceCertificate(root, enrolled))).toBeUndefined()
   })
 
   it('says nothing when the root signed it for another purpose or with other fields', () => {
@@ -41,9 +51,10 @@ describe('a device certificate', () => {
     }
     expect(signed(parts)).toBeDefined()
     expect(signed(['vivimd/auth/1' as never, ...parts.slice(1)])).toBeUndefined()
-    expect(signed(parts.with(3, ['everything'] as never))).toBeUndefined()
-    expect(signed(parts.with(4, -1 as never))).toBeUndefined()
+    expect(signed(parts.with(4, ['everything'] as never))).toBeUndefined()
+    expect(signed(parts.with(5, -1 as never))).toBeUndefined()
     expect(signed(parts.with(2, 'did:key:z6Mk' as never))).toBeUndefined()
+    expect(signed(parts.with(3, deviceDid as never))).toBeUndefined()
     expect(signed([...parts, 'more' as never])).toBeUndefined()
   })
 

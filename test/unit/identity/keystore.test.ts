@@ -201,7 +201,7 @@ describe('a keystore file that was tampered with', () => {
   it("does not open with another user's parts", async () => {
     const [ann, ben] = [await makeUser(), await makeUser()]
     const [annRecord, benRecord] = [readJson(ann), readJson(ben)]
-    for (const part of ['masterKey', 'secrets', 'certificate', 'deviceDid', 'did']) {
+    for (const part of ['masterKey', 'secrets', 'certificates', 'deviceDid', 'did']) {
       writeJson(ann, { ...annRecord, [part]: benRecord[part] })
       await expect(keystore.unlock(ann)).rejects.toMatchObject({ code: 'Corrupt' })
     }
