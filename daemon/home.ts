@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Paths } from '../config/paths.ts'
 import { VivimError } from '../schema/errors.ts'
-import { ensureNodeKey, readPeerId } from './identity/node-key.ts'
+import { ensureNodeKey, readNodeSeed, readPeerId } from './identity/node-key.ts'
 
 const PRIVATE = 0o700
 
@@ -36,6 +36,12 @@ export function peerIdOfHome(paths: Paths): string {
   throw new VivimError('NotFound', `There is no node in ${paths.home} yet.`, {
     hint: 'Set it up with `vivimd init`.',
   })
+}
+
+/** The seed of the node's key. @throws as `peerIdOfHome` */
+export function nodeSeedOfHome(paths: Paths): Uint8Array {
+  peerIdOfHome(paths)
+  return readNodeSeed(nodeKeyFile(paths))!
 }
 
 /** A folder of its own: every other file in `keys/` is a user's. */

@@ -2,7 +2,8 @@ import { createServer } from 'node:net'
 import type { Config } from '../config/config.ts'
 import { portOf, withPort } from '../config/multiaddr.ts'
 
-const ANY_PORT = '/ip4/127.0.0.1/tcp/0'
+/** On every address of the machine: other devices are elsewhere. */
+const ANY_PORT = '/ip4/0.0.0.0/tcp/0'
 
 /** Chooses a free port once and keeps it in the file, so that others find this node where it was. */
 export async function keepListenAddress(config: Config): Promise<string> {
@@ -17,7 +18,7 @@ function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(0, '0.0.0.0', () => {
       const address = server.address()
       const port = typeof address === 'object' && address !== null ? address.port : 0
       server.close(() => resolve(port))

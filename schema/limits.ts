@@ -28,6 +28,20 @@ export const LIMITS = {
   spaceLogs: 1_024,
   /** An operation stamped further ahead of our clock waits until it is due; ms. */
   clockAheadMs: 5 * 60 * 1000,
+  /** One frame of a sync stream. */
+  syncFrameBytes: 256 * 1024,
+  /** Sync streams one peer may have open: one for each person both nodes have a device of. */
+  syncStreamsPerPeer: 64,
+  /** How long the first frames of a sync stream may take; ms. */
+  syncHelloMs: 10_000,
+  /** Commits within this time are announced together; ms. */
+  syncAnnounceMs: 20,
+  /** A device says that it is there this often, give or take a fifth; ms. */
+  syncBeaconMs: 30_000,
+  /** How long `sync.now` waits for the devices it can reach; ms. */
+  syncNowMs: 300_000,
+  /** How long a stream may take to become a session; ms. */
+  syncSettleMs: 5_000,
   /** Blobs asked for at once. */
   syncBlobsAsked: 500,
 

@@ -25,6 +25,12 @@ export function ensureNodeKey(path: string, random: Random): void {
 
 /** The peer id of the node's key; undefined when there is no key. @throws VivimError `Corrupt` */
 export function readPeerId(path: string): string | undefined {
+  const seed = readNodeSeed(path)
+  return seed && peerIdOf(publicKeyBytes(privateKeyOfSeed(seed)))
+}
+
+/** The seed of the node's Ed25519 key, 32 bytes; undefined when there is no key. @throws VivimError `Corrupt` */
+export function readNodeSeed(path: string): Uint8Array | undefined {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -34,7 +40,7 @@ export function readPeerId(path: string): string | undefined {
   }
   const seed = seedIn(text)
   if (seed?.length !== SEED_BYTES) throw new VivimError('Corrupt', "The node's key file failed its check.")
-  return peerIdOf(publicKeyBytes(privateKeyOfSeed(seed)))
+  return seed
 }
 
 function seedIn(text: string): Uint8Array | undefined {

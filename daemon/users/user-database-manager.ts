@@ -29,6 +29,10 @@ export interface UserDatabaseManagerOptions {
   readonly clockOffsetMs?: number
   /** Operations were made or taken in. */
   readonly onCommitted?: (did: string, frontier: Frontier) => void
+  /** A user's keys are in use: their database was opened. */
+  readonly onKeys?: (keys: UserKeys) => void
+  /** A user was locked or deleted. */
+  readonly onGone?: (did: string) => void
   /** The node's own folders, which no import may read. */
   readonly privateFolders?: readonly string[]
   /** A new way to the shared token counter, for one more worker. */
@@ -127,6 +131,7 @@ export class UserDatabaseManager {
     if (!record) throw new VivimError('NotFound', 'There is no such user on this node.')
     this.#unlocked.delete(did)
     this.#pending.delete(did)
+    this.#options.onGone?.(did)
     await this.#open.close(did)
     return this.isLocked(record)
   }
@@ -136,6 +141,23 @@ export class UserDatabaseManager {
     return this.#open.get(did)
   }
 
+  /** The keys of a user who is unattended or signed in. @throws `Unauthorized` when locked, `NotFound` */
+  async keysOf(did: string): Promise<UserKeys> {
+    return this.#unlocked.get(did) ?? (await this.#readKeys(did))
+  }
+
+  /** Unattended users who have other devices. */
+  sharedUsers(): string[] {
+    return this.#keystore
+      .list()
+      .filter(({ did, unattended }) => unattended && this.#folderOf(did).hasOtherDevices)
+      .map(({ did }) => did)
+  }
+
+  noteDevices(did: string, count: number): void {
+    if (this.#keystore.get(did)) this.#folderOf(did).markOtherDevices(count > 1)
+  }
+
   /** Removes keys, then database, from this node. A crash on the way is finished by `sweep`. */
   async deleteUserDatabase(did: string): Promise<void> {
     if (!this.#keystore.get(did)) throw new VivimError('NotFound', 'There is no such user on this node.')
@@ -143,6 +165,7 @@ export class UserDatabaseManager {
     this.#unlocked.delete(did)
     this.#pending.delete(did)
     this.#backoff.forget(did)
+    this.#options.onGone?.(did)
     await this.#open.close(did)
     this.#folderOf(did).remove()
     this.#keystore.remove(did)
@@ -177,9 +200,11 @@ export class UserDatabaseManager {
       throw new VivimError('UserUnavailable', "The user's database is being opened again.", {
         retryAfterMs: waitMs,
       })
-    const keys = this.#unlocked.get(did) ?? (await this.#readKeys(did))
+    const keys = await this.keysOf(did)
     try {
-      return await this.#start(keys)
+      const host = await this.#start(keys)
+      this.#options.onKeys?.(keys)
+      return host
     } catch (error) {
       this.#backoff.failed(did, this.#options.now())
       throw error

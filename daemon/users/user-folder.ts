@@ -5,6 +5,7 @@ import { userHash } from '../identity/user-hash.ts'
 
 const PRIVATE = 0o700
 const PENDING = 'work.pending'
+const SHARED = 'devices.several'
 
 /** Where one user's files are: `<users>/<aa>/<hash>`; `aa`, the hash's first two digits, keeps folders small. */
 export class UserFolder {
@@ -45,14 +46,31 @@ export class UserFolder {
 
   /** The database has work a crash must not forget. */
   get workPending(): boolean {
-    return existsSync(join(this.path, PENDING))
+    return this.#has(PENDING)
+  }
+
+  markWorkPending(pending: boolean): void {
+    this.#mark(PENDING, pending)
+  }
+
+  /** There are other devices: a node that starts looks for them. */
+  get hasOtherDevices(): boolean {
+    return this.#has(SHARED)
+  }
+
+  markOtherDevices(some: boolean): void {
+    if (some !== this.hasOtherDevices) this.#mark(SHARED, some)
+  }
+
+  #has(name: string): boolean {
+    return existsSync(join(this.path, name))
   }
 
   /** Durable when it returns. */
-  markWorkPending(pending: boolean): void {
-    if (pending) createFile(join(this.path, PENDING), new Uint8Array())
+  #mark(name: string, on: boolean): void {
+    if (on) createFile(join(this.path, name), new Uint8Array())
     else {
-      rmSync(join(this.path, PENDING), { force: true })
+      rmSync(join(this.path, name), { force: true })
       syncFolder(this.path)
     }
   }

@@ -1,0 +1,100 @@
+import {
+  decodeHello,
+  decodeHelloTags,
+  encodeHello,
+  encodeHelloTags,
+  HELLO_NONCE_BYTES,
+  helloKey,
+  helloTags,
+  matchTags,
+} from '../../crdt/hello.ts'
+import { VivimError } from '../../schema/errors.ts'
+import { LIMITS } from '../../schema/limits.ts'
+import type { UserKeys } from '../identity/user-keys.ts'
+import type { FrameStream, Network } from '../network/network.ts'
+import type { KnownDevice } from './known-devices.ts'
+
+export const SYNC_PROTOCOL = '/vivim/sync/1'
+export const SYNC_STREAM = { maxFrameBytes: LIMITS.syncFrameBytes, maxInbound: LIMITS.syncStreamsPerPeer }
+
+type Random = (bytes: number) => Uint8Array
+
+/** A user of this node, as far as a handshake needs them. */
+export interface SpaceCandidate {
+  readonly keys: UserKeys
+}
+
+/**
+ * Opens a stream to another device and shows that both hold a key of the same space, without naming it.
+ * @throws VivimError `Unavailable` when the node there has no such device, or cannot be reached
+ */
+export async function proposeSpace(
+  network: Network,
+  device: Pick<KnownDevice, 'peerId' | 'addresses'>,
+  keys: UserKeys,
+  random: Random,
+): Promise<FrameStream> {
+  const stream = await network.open(device, SYNC_PROTOCOL, SYNC_STREAM)
+  try {
+    const signal = AbortSignal.timeout(LIMITS.syncHelloMs)
+    const initiatorNonce = random(HELLO_NONCE_BYTES)
+    await stream.send(encodeHello(initiatorNonce), signal)
+    const responderNonce = decodeHello(await next(stream, signal))
+    const parties = {
+      keys: keys.epochs.map(({ key }) => helloKey(key)),
+      initiatorPeerId: network.peerId,
+      responderPeerId: stream.peerId,
+      initiatorNonce,
+      responderNonce,
+    }
+    await stream.send(encodeHelloTags(helloTags({ ...parties, direction: 'initiator', pad: random })), signal)
+    const answer = decodeHelloTags(await next(stream, signal))
+    if (matchTags(answer, { ...parties, direction: 'responder' }) === undefined) throw stranger()
+    return stream
+  } catch (error) {
+    stream.abort('no common space')
+    if (error instanceof VivimError) throw error
+    throw new VivimError('Unavailable', 'The other node did not answer as expected.', { cause: error })
+  }
+}
+
+/**
+ * Answers a stream: whose space it is for, or undefined. A stranger gets tags of nothing that look like any other, so
+ * they learn only that a node is there.
+ */
+export async function answerProposal<C extends SpaceCandidate>(
+  stream: FrameStream,
+  ownPeerId: string,
+  candidates: readonly C[],
+  random: Random,
+): Promise<C | undefined> {
+  const signal = AbortSignal.timeout(LIMITS.syncHelloMs)
+  const initiatorNonce = decodeHello(await next(stream, signal))
+  const responderNonce = random(HELLO_NONCE_BYTES)
+  await stream.send(encodeHello(responderNonce), signal)
+  const tags = decodeHelloTags(await next(stream, signal))
+  const owners = candidates.flatMap((candidate) =>
+    candidate.keys.epochs.map(({ key }) => ({ candidate, key: helloKey(key) })),
+  )
+  const parties = {
+    initiatorPeerId: stream.peerId,
+    responderPeerId: ownPeerId,
+    initiatorNonce,
+    responderNonce,
+  }
+  const matched = matchTags(tags, { ...parties, keys: owners.map(({ key }) => key), direction: 'initiator' })
+  const owner = matched === undefined ? undefined : owners[matched]
+  const answer = helloTags({ ...parties, keys: owner ? [owner.key] : [], direction: 'responder', pad: random })
+  await stream.send(encodeHelloTags(answer), signal)
+  return owner?.candidate
+}
+
+async function next(stream: FrameStream, signal: AbortSignal): Promise<Uint8Array> {
+  const frame = await stream.receive(signal)
+  if (!frame) throw stranger()
+  return frame
+}
+
+function stranger(): VivimError {
+  return new VivimError('Unavailable', 'The node there has no device of this person.')
+}

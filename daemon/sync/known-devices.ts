@@ -1,0 +1,53 @@
+import type { EpochKey } from '../../crdt/sealed-message.ts'
+import { type MemberDocument, readMemberDocument } from '../identity/member-document.ts'
+import type { ReplicaMembers } from '../vault/replica.ts'
+import { openRendezvous, type Rendezvous } from './rendezvous.ts'
+
+/** Another device of the same person, and where it was last. */
+export interface KnownDevice extends Rendezvous {
+  readonly device: Uint8Array
+  readonly deviceDid: string
+}
+
+/** The devices of one person as their documents show them. */
+export class KnownDevices {
+  readonly #did: string
+  readonly #epochs: readonly EpochKey[]
+  #documents: readonly (MemberDocument & { readonly bytes: Uint8Array })[] = []
+  #devices: readonly KnownDevice[] = []
+
+  constructor(did: string, epochs: readonly EpochKey[]) {
+    this.#did = did
+    this.#epochs = epochs
+  }
+
+  update({ documents }: Pick<ReplicaMembers, 'documents'>): void {
+    this.#documents = documents.flatMap((bytes) => {
+      const document = readMemberDocument(bytes)
+      return document?.did === this.#did ? [{ ...document, bytes }] : []
+    })
+    this.#devices = this.#documents.flatMap((document) => {
+      const rendezvous = openRendezvous(this.#epochs, document.rendezvous)
+      return rendezvous ? [{ ...rendezvous, device: document.device, deviceDid: document.deviceDid }] : []
+    })
+  }
+
+  get list(): readonly KnownDevice[] {
+    return this.#devices
+  }
+
+  /** How many are certified, reachable or not. */
+  get count(): number {
+    return this.#documents.length
+  }
+
+  /** A device's document, read, and as it was signed. */
+  documentOf(deviceDid: string): (MemberDocument & { readonly bytes: Uint8Array }) | undefined {
+    return this.#documents.find((document) => document.deviceDid === deviceDid)
+  }
+
+  /** The device whose node that is. */
+  at(peerId: string): KnownDevice | undefined {
+    return this.#devices.find((device) => device.peerId === peerId)
+  }
+}

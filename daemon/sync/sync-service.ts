@@ -1,0 +1,139 @@
+import type { Frontier } from '../../crdt/frontier.ts'
+import { VivimError } from '../../schema/errors.ts'
+import type { Params, Result } from '../../schema/methods/index.ts'
+import type { UserKeys } from '../identity/user-keys.ts'
+import type { FrameStream, Network } from '../network/network.ts'
+import { answerProposal, SYNC_PROTOCOL, SYNC_STREAM } from './handshake.ts'
+import { ownRendezvous } from './own-rendezvous.ts'
+import type { Replicate } from './sync-session.ts'
+import { UserSync, type UserSyncOptions } from './user-sync.ts'
+
+export interface SyncServiceOptions
+  extends Pick<UserSyncOptions, 'network' | 'now' | 'random' | 'log' | 'count' | 'lookUp'> {
+  readonly replicate: (did: string) => Replicate
+  /** A user's own document is new or confirmed. */
+  readonly onDocument: (keys: UserKeys, document: Uint8Array) => void
+  /** How many devices a user has, this one among them. */
+  readonly onMembers: (did: string, count: number) => void
+  /** The device a name means; undefined when it is no name of theirs. */
+  readonly deviceNamed: (did: string, name: string) => Promise<string | undefined>
+}
+
+/** Synchronises the unlocked users of this node with their other devices. */
+export class SyncService {
+  readonly #options: SyncServiceOptions
+  readonly #network: Network
+  readonly #users = new Map<string, UserSync>()
+  #stopListening: (() => void)[] = []
+
+  constructor(options: SyncServiceOptions) {
+    this.#options = options
+    this.#network = options.network
+  }
+
+  start(): void {
+    this.#network.handle(SYNC_PROTOCOL, SYNC_STREAM, (stream) => this.#answer(stream))
+    this.#stopListening = [
+      this.#network.onPeer((peerId, connected) => {
+        if (connected) for (const user of this.#users.values()) user.peerFound(peerId)
+      }),
+      this.#network.onDiscovered((peerId, addresses) => {
+        for (const user of this.#users.values()) user.peerFound(peerId, addresses)
+      }),
+    ]
+  }
+
+  stop(): void {
+    for (const stop of this.#stopListening) stop()
+    this.#network.unhandle(SYNC_PROTOCOL)
+    for (const did of [...this.#users.keys()]) this.remove(did)
+  }
+
+  /** A user's keys are at hand: from now on their devices are kept in step. Does nothing when it has them. */
+  async add(keys: UserKeys): Promise<void> {
+    if (this.#users.has(keys.did)) return
+    const { network, now, random, log, count, lookUp, replicate, onDocument, onMembers } = this.#options
+    const user = new UserSync({
+      keys,
+      network,
+      now,
+      random,
+      log,
+      count,
+      lookUp,
+      replicate: replicate(keys.did),
+      onDocument: (document) => onDocument(keys, document),
+      onMembers: (devices) => onMembers(keys.did, devices),
+    })
+    this.#users.set(keys.did, user)
+    try {
+      await user.start()
+    } catch (error) {
+      this.remove(keys.did)
+      throw error
+    }
+  }
+
+  /** The user's keys are gone: sessions end, topics are left. */
+  remove(did: string): void {
+    this.#users.get(did)?.stop()
+    this.#users.delete(did)
+  }
+
+  committed(did: string, frontier: Frontier): void {
+    this.#users.get(did)?.committed(frontier)
+  }
+
+  /** The network came up. */
+  async networkChanged(): Promise<void> {
+    await Promise.allSettled([...this.#users.values()].map((user) => user.networkChanged()))
+  }
+
+  /** A device was paired: its document, as it signed it. */
+  async addMember(did: string, document: Uint8Array): Promise<void> {
+    await this.#user(did).addMember(document)
+  }
+
+  /** What this device's document says of where it is. */
+  rendezvous(keys: UserKeys): Uint8Array {
+    return ownRendezvous(this.#network, keys)
+  }
+
+  /** @throws VivimError `Unavailable` while the network is off, `NotFound` for a device that is not theirs */
+  async syncNow(did: string, { peer }: Params<'sync.now'>): Promise<Result<'sync.now'>> {
+    if (!this.#network.running)
+      throw new VivimError('Unavailable', 'The network is off.', {
+        hint: '`vivimd config set network.enabled true` takes this device online.',
+      })
+    const user = this.#user(did)
+    if (peer === undefined) return user.syncNow(() => true)
+    const known = user.otherDevices.some(({ deviceDid }) => deviceDid === peer)
+    const deviceDid = known ? peer : await this.#options.deviceNamed(did, peer)
+    if (deviceDid === undefined)
+      throw new VivimError('NotFound', 'There is no such device.', {
+        field: 'peer',
+        hint: '`vivimd device list` shows yours.',
+      })
+    return user.syncNow((candidate) => candidate === deviceDid)
+  }
+
+  #user(did: string): UserSync {
+    const user = this.#users.get(did)
+    if (!user) throw new VivimError('Unavailable', 'That user is not being synchronised yet.', { retryAfterMs: 500 })
+    return user
+  }
+
+  async #answer(stream: FrameStream): Promise<void> {
+    const { random, count } = this.#options
+    let user: UserSync | undefined
+    try {
+      user = await answerProposal(stream, this.#network.peerId, [...this.#users.values()], random)
+    } catch {
+      stream.abort('no hello')
+      return
+    }
+    if (user) return user.accept(stream)
+    count('sync.strangers')
+    await stream.close()
+  }
+}

@@ -1,0 +1,234 @@
+import { newSync, step } from '../../crdt/engine.ts'
+import type { SyncEffect, SyncEvent, SyncState } from '../../crdt/engine.ts'
+import type { Frontier } from '../../crdt/frontier.ts'
+import { type ByeReason, decodeFrame, encodeFrame } from '../../crdt/sync-frames.ts'
+import { VivimError } from '../../schema/errors.ts'
+import type { FrameStream } from '../network/network.ts'
+import type { ReplicaAction, ReplicaActions, ReplicaMembers } from '../vault/replica.ts'
+
+/** Asks a user's vault; opens their worker if need be. */
+export type Replicate = <A extends ReplicaAction>(
+  action: A,
+  params: Parameters<ReplicaActions[A]>[0],
+) => Promise<ReturnType<ReplicaActions[A]>>
+
+/** The device at the other end, once it has shown that it is one of the same person's. */
+export interface PeerDevice {
+  /** Ed25519 public key. */
+  readonly device: Uint8Array
+  readonly deviceDid: string
+}
+
+export interface SyncTotals {
+  /** Operations taken in here, and sent, in the round that ended. */
+  readonly applied: number
+  readonly sent: number
+}
+
+export interface SyncSessionOptions {
+  readonly stream: FrameStream
+  /** Peer id of the side that opened the stream. */
+  readonly initiator: string
+  readonly replicate: Replicate
+  /** The certified device that this peer id belongs to, if any. Called with every change of members. */
+  readonly deviceOf: (members: ReplicaMembers, peerId: string) => PeerDevice | undefined
+  readonly log: { warn(details: object, message: string): void }
+  readonly onDevice: (session: SyncSession, device: PeerDevice) => void
+  readonly onMembers: (members: ReplicaMembers) => void
+  readonly onInSync: (session: SyncSession, totals: SyncTotals) => void
+}
+
+/** One stream between two devices of a person: gives the state machine its events and does what it asks for. */
+export class SyncSession {
+  readonly initiator: string
+  readonly #options: SyncSessionOptions
+  readonly #waiting = new Set<{ resolve(totals: SyncTotals): void; reject(error: unknown): void }>()
+  #state: SyncState = newSync()
+  #sending: Promise<void> = Promise.resolve()
+  #device: PeerDevice | undefined
+  #ended: ByeReason | undefined
+  readonly #over = new AbortController()
+
+  constructor(options: SyncSessionOptions) {
+    this.#options = options
+    this.initiator = options.initiator
+  }
+
+  get peerId(): string {
+    return this.#options.stream.peerId
+  }
+
+  get device(): PeerDevice | undefined {
+    return this.#device
+  }
+
+  get ended(): boolean {
+    return this.#ended !== undefined
+  }
+
+  /** Runs until the stream ends; answers why. */
+  async run(): Promise<ByeReason> {
+    const { stream, replicate } = this.#options
+    try {
+      const [frontier, members] = await Promise.all([replicate('frontier', {}), replicate('members', {})])
+      this.#event({ type: 'start', frontier, members: this.#known(members) })
+      for (;;) {
+        const bytes = await stream.receive(this.#over.signal)
+        if (!bytes || this.ended) break
+        this.#frame(bytes)
+      }
+      this.#end('closing')
+    } catch (error) {
+      this.#fail(error)
+    }
+    await this.#sending.catch(() => {})
+    await stream.close()
+    return this.#ended ?? 'closing'
+  }
+
+  committed(frontier: Frontier): void {
+    this.#event({ type: 'committed', frontier })
+  }
+
+  /** Compares with the other side, now. */
+  trigger(): void {
+    this.#event({ type: 'trigger' })
+  }
+
+  /** Members came by another way. */
+  members(members: ReplicaMembers): void {
+    this.#event({ type: 'members', members: this.#known(members) })
+  }
+
+  /** Compares, and resolves once both hold the same. @throws VivimError `Unavailable` when the session ends before */
+  sync(signal: AbortSignal): Promise<SyncTotals> {
+    const { promise, resolve, reject } = Promise.withResolvers<SyncTotals>()
+    const waiting = { resolve, reject }
+    this.#waiting.add(waiting)
+    const giveUp = () => reject(signal.reason)
+    signal.addEventListener('abort', giveUp, { once: true })
+    if (this.ended) reject(gone())
+    else this.trigger()
+    return promise.finally(() => {
+      this.#waiting.delete(waiting)
+      signal.removeEventListener('abort', giveUp)
+    })
+  }
+
+  close(reason: ByeReason): void {
+    if (this.ended) return
+    this.#send(encodeFrame({ type: 'bye', reason }))
+    this.#end(reason)
+  }
+
+  #event(event: SyncEvent): void {
+    if (this.ended) return
+    const { state, effects } = step(this.#state, event)
+    this.#state = state
+    for (const effect of effects) this.#perform(effect)
+  }
+
+  #frame(bytes: Uint8Array): void {
+    try {
+      this.#event({ type: 'frame', frame: decodeFrame(bytes) })
+    } catch {
+      this.close('protocol')
+    }
+  }
+
+  #perform(effect: SyncEffect): void {
+    const { replicate } = this.#options
+    switch (effect.type) {
+      case 'send':
+        return this.#send(encodeFrame(effect.frame))
+      case 'save-members':
+        return this.#ask(replicate('saveMembers', { documents: effect.documents }), (members) => {
+          this.#options.onMembers(members)
+          return { type: 'members', members: this.#known(members) }
+        })
+      case 'read':
+        return this.#ask(replicate('read', effect), (read) => ({ type: 'read', log: effect.log, ...read }))
+      case 'apply':
+        return this.#apply(effect.segments)
+      case 'read-blob':
+        return this.#ask(replicate('readBlob', effect), (piece) => ({ type: 'blob', ...piece }))
+      case 'store-blob-piece':
+        return this.#ask(replicate('storeBlobPiece', effect))
+      case 'acknowledged': {
+        const device = this.#device?.device
+        if (device) this.#ask(replicate('acknowledged', { device, positions: effect.positions }))
+        return
+      }
+      case 'in-sync':
+        return this.#inSync(effect)
+      case 'close':
+        return this.#end(effect.reason)
+      case 'progress':
+        return
+    }
+  }
+
+  #apply(segments: readonly Uint8Array[]): void {
+    this.#options.replicate('apply', { segments }).then(
+      ({ frontier, missingBlobs }) => this.#event({ type: 'applied', frontier, missingBlobs }),
+      (error: unknown) => {
+        // What does not verify is the peer's fault; a full disk or a closed worker is ours.
+        const theirs = error instanceof VivimError && ['Corrupt', 'Forbidden', 'TooLarge'].includes(error.code)
+        if (!theirs) return this.#fail(error)
+        this.#options.log.warn(
+          { device: this.#device?.deviceDid, reason: error.message },
+          'operations of another device were refused',
+        )
+        this.#event({ type: 'refused' })
+      },
+    )
+  }
+
+  #inSync({ applied, sent }: SyncTotals): void {
+    const device = this.#device?.device
+    if (device) this.#ask(this.#options.replicate('inSync', { device }))
+    for (const { resolve } of this.#waiting) resolve({ applied, sent })
+    this.#options.onInSync(this, { applied, sent })
+  }
+
+  #known(members: ReplicaMembers) {
+    const device = this.#options.deviceOf(members, this.peerId)
+    if (device && !this.#device) {
+      this.#device = device
+      this.#options.onDevice(this, device)
+    }
+    return { ...members, peerIsMember: device !== undefined }
+  }
+
+  #ask<T>(answer: Promise<T>, event?: (value: T) => SyncEvent): void {
+    answer.then(
+      (value) => {
+        if (event && !this.ended) this.#event(event(value))
+      },
+      (error: unknown) => this.#fail(error),
+    )
+  }
+
+  #send(frame: Uint8Array): void {
+    this.#sending = this.#sending.then(() => this.#options.stream.send(frame))
+    this.#sending.catch((error: unknown) => this.#fail(error))
+  }
+
+  #fail(error: unknown): void {
+    if (this.ended) return
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#options.log.warn({ device: this.#device?.deviceDid, reason }, 'a session with another device failed')
+    this.close('closing')
+  }
+
+  #end(reason: ByeReason): void {
+    if (this.ended) return
+    this.#ended = reason
+    for (const { reject } of this.#waiting) reject(gone())
+    this.#over.abort()
+  }
+}
+
+function gone(): VivimError {
+  return new VivimError('Unavailable', 'The other device went away.')
+}

@@ -1,0 +1,304 @@
+import { type Frontier, frontierDigest } from '../../crdt/frontier.ts'
+import { openMessage, sealMessage, topicOf } from '../../crdt/sealed-message.ts'
+import { privateSpaceId } from '../../crdt/space.ts'
+import { VivimError } from '../../schema/errors.ts'
+import { LIMITS } from '../../schema/limits.ts'
+import type { Result } from '../../schema/methods/index.ts'
+import { issueMemberDocument } from '../identity/member-document.ts'
+import type { UserKeys } from '../identity/user-keys.ts'
+import type { FrameStream, Network, Verdict } from '../network/network.ts'
+import type { ReplicaMembers } from '../vault/replica.ts'
+import { decodeAnnouncement, encodeAnnouncement } from './announcement.ts'
+import { DeviceLink } from './device-link.ts'
+import { proposeSpace } from './handshake.ts'
+import { type KnownDevice, KnownDevices } from './known-devices.ts'
+import { ownRendezvous } from './own-rendezvous.ts'
+import { type Replicate, SyncSession, type SyncTotals } from './sync-session.ts'
+
+export interface UserSyncOptions {
+  readonly keys: UserKeys
+  readonly network: Network
+  readonly replicate: Replicate
+  readonly now: () => number
+  readonly random: (bytes: number) => Uint8Array
+  readonly log: {
+    info(details: object, message: string): void
+    warn(details: object, message: string): void
+  }
+  readonly count: (name: string, by?: number) => void
+  /** This device's own document is new: others who keep it should have it. */
+  readonly onDocument: (document: Uint8Array) => void
+  /** Documents of this person's devices that a master keeps. */
+  readonly lookUp: (did: string) => Promise<readonly Uint8Array[]>
+  readonly onMembers: (count: number) => void
+}
+
+type DeviceOutcome = Result<'sync.now'>['devices'][number]
+
+/** Keeps one person's devices together: finds them, compares with them, tells them of changes. */
+export class UserSync {
+  readonly keys: UserKeys
+  readonly #options: UserSyncOptions
+  readonly #space: Uint8Array
+  readonly #topics: readonly string[]
+  readonly #devices: KnownDevices
+  readonly #links = new Map<string, DeviceLink>()
+  readonly #sessions = new Set<SyncSession>()
+  #frontier: Frontier | undefined
+  #announcing: NodeJS.Timeout | undefined
+  #beacon: NodeJS.Timeout | undefined
+  #stopped = false
+
+  constructor(options: UserSyncOptions) {
+    this.#options = options
+    this.keys = options.keys
+    const { did, epochs } = options.keys
+    this.#space = privateSpaceId(did)
+    this.#topics = epochs.map((epoch) => topicOf(epoch, this.#space))
+    this.#devices = new KnownDevices(did, epochs)
+  }
+
+  /** Reads who the devices are and begins to look for them. */
+  async start(): Promise<void> {
+    const { network, replicate } = this.#options
+    for (const [index, topic] of this.#topics.entries())
+      network.subscribe(topic, (message) => this.#hear(index, message))
+    this.#members(await replicate('members', {}))
+    this.#frontier ??= await replicate('frontier', {})
+    if (this.#stopped) return
+    this.#beacon = setInterval(() => this.#beat(), this.#jittered(LIMITS.syncBeaconMs))
+    this.#beacon.unref()
+    await this.networkChanged()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearInterval(this.#beacon)
+    clearTimeout(this.#announcing)
+    for (const topic of this.#topics) this.#options.network.unsubscribe(topic)
+    for (const link of this.#links.values()) link.stop()
+    for (const session of this.#sessions) session.close('closing')
+  }
+
+  /** The network came up or has other addresses: the others are told where this device is, and looked for. */
+  async networkChanged(): Promise<void> {
+    if (!this.#options.network.running || this.#stopped) return
+    await this.#refreshDocument()
+    this.#reach()
+  }
+
+  committed(frontier: Frontier): void {
+    this.#frontier = frontier
+    for (const session of this.#sessions) session.committed(frontier)
+    if (this.#links.size > 0)
+      this.#announcing ??= setTimeout(() => {
+        this.#announcing = undefined
+        this.#announce()
+      }, LIMITS.syncAnnounceMs)
+  }
+
+  /** A peer connected, or the local network told of it. */
+  peerFound(peerId: string, addresses: readonly string[] = []): void {
+    const device = this.#devices.at(peerId)
+    if (!device || this.#stopped) return
+    this.#linkTo(device).hurry()
+    this.#dial({ ...device, addresses: [...addresses, ...device.addresses] })
+  }
+
+  /** A stream on which the other side has proven that it holds a key of this space. */
+  accept(stream: FrameStream): Promise<void> {
+    return this.#run(stream, stream.peerId)
+  }
+
+  async addMember(document: Uint8Array): Promise<void> {
+    this.#members(await this.#options.replicate('saveMembers', { documents: [document] }))
+    this.#reach()
+  }
+
+  get otherDevices(): readonly KnownDevice[] {
+    return this.#devices.list.filter(({ deviceDid }) => deviceDid !== this.keys.deviceDid)
+  }
+
+  /** Compares with the devices named, or all, and answers once each holds the same or is out of reach. */
+  async syncNow(wanted: (deviceDid: string) => boolean): Promise<Result<'sync.now'>> {
+    const began = performance.now()
+    const signal = AbortSignal.timeout(LIMITS.syncNowMs)
+    const outcomes = await Promise.all(
+      this.otherDevices
+        .filter(({ deviceDid }) => wanted(deviceDid))
+        .map((device) => this.#syncWith(device, signal)),
+    )
+    const sum = (key: keyof SyncTotals) => outcomes.reduce((total, { totals }) => total + (totals?.[key] ?? 0), 0)
+    return {
+      applied: sum('applied'),
+      sent: sum('sent'),
+      ms: Math.round(performance.now() - began),
+      devices: outcomes.map(({ outcome }) => outcome),
+    }
+  }
+
+  async #syncWith(
+    device: KnownDevice,
+    signal: AbortSignal,
+  ): Promise<{ outcome: DeviceOutcome; totals?: SyncTotals }> {
+    const { deviceDid } = device
+    try {
+      const session = this.#linkTo(device).session ?? (await this.#openSession(device, signal))
+      return { outcome: { deviceDid, state: 'in-sync' }, totals: await session.sync(signal) }
+    } catch (error) {
+      const unreachable = error instanceof VivimError && error.code === 'Unavailable'
+      const message = error instanceof VivimError ? error.message : 'It did not answer in time.'
+      return { outcome: { deviceDid, state: unreachable ? 'unreachable' : 'failed', message } }
+    }
+  }
+
+  /** Dials and waits until a session of either direction is there. */
+  async #openSession(device: KnownDevice, signal: AbortSignal): Promise<SyncSession> {
+    const link = this.#linkTo(device)
+    link.hurry()
+    await this.#dial(device)
+    const until = performance.now() + LIMITS.syncSettleMs
+    while (!link.session && performance.now() < until && !signal.aborted)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    if (link.session) return link.session
+    throw new VivimError('Unavailable', 'That device cannot be reached now.')
+  }
+
+  #members(members: ReplicaMembers): void {
+    this.#devices.update(members)
+    this.#options.onMembers(this.#devices.count)
+    for (const device of this.otherDevices) this.#linkTo(device)
+  }
+
+  #linkTo(device: Pick<KnownDevice, 'deviceDid'>): DeviceLink {
+    let link = this.#links.get(device.deviceDid)
+    if (!link) {
+      link = new DeviceLink(device)
+      this.#links.set(device.deviceDid, link)
+    }
+    return link
+  }
+
+  #reach(): void {
+    for (const device of this.otherDevices) void this.#dial(device)
+  }
+
+  async #dial(device: KnownDevice): Promise<void> {
+    const { network, log, random } = this.#options
+    const link = this.#linkTo(device)
+    if (this.#stopped || !network.running || link.dialing || link.session) return
+    link.dialing = true
+    try {
+      const stream = await proposeSpace(network, device, this.keys, random)
+      void this.#run(stream, network.peerId)
+    } catch (error) {
+      log.info({ device: device.deviceDid, reason: reasonOf(error) }, 'another device is not reached')
+      link.retryLater(() => void this.#redial(device.deviceDid), random(1)[0]! / 255)
+    } finally {
+      link.dialing = false
+    }
+  }
+
+  /** With the addresses that are known by then, those a master has among them. */
+  async #redial(deviceDid: string): Promise<void> {
+    if (this.#stopped) return
+    const documents = await this.#options.lookUp(this.keys.did).catch(() => [])
+    if (documents.length > 0) this.#members(await this.#options.replicate('saveMembers', { documents }))
+    const device = this.otherDevices.find((candidate) => candidate.deviceDid === deviceDid)
+    if (device) await this.#dial(device)
+  }
+
+  async #run(stream: FrameStream, initiator: string): Promise<void> {
+    const { network, replicate, log, count } = this.#options
+    const preferred = [network.peerId, stream.peerId].sort()[0]!
+    const session = new SyncSession({
+      stream,
+      initiator,
+      replicate,
+      log,
+      deviceOf: (members, peerId) => {
+        this.#devices.update(members)
+        const device = this.#devices.at(peerId)
+        return device && device.deviceDid !== this.keys.deviceDid ? device : undefined
+      },
+      onDevice: (running, device) => {
+        if (!this.#linkTo(device).adopt(running, preferred)) return running.close('busy')
+        count('sync.sessions')
+        void replicate('seen', { device: device.device, connected: true }).catch(() => {})
+      },
+      onMembers: (members) => this.#members(members),
+      onInSync: (_, { applied, sent }) => {
+        count('sync.rounds')
+        count('sync.operations.applied', applied)
+        count('sync.operations.sent', sent)
+      },
+    })
+    this.#sessions.add(session)
+    const reason = await session.run()
+    this.#sessions.delete(session)
+    const { device } = session
+    log.info({ device: device?.deviceDid, reason }, 'a session with another device ended')
+    if (!device) return
+    const link = this.#linkTo(device)
+    if (link.session || this.#stopped) return
+    await replicate('seen', { device: device.device, connected: false }).catch(() => {})
+    link.retryLater(() => void this.#redial(device.deviceDid), this.#options.random(1)[0]! / 255)
+  }
+
+  #announce(): void {
+    const { network, now } = this.#options
+    const [epoch] = this.keys.epochs.slice(-1)
+    const topic = this.#topics.at(-1)
+    if (!network.running || !epoch || topic === undefined || !this.#frontier) return
+    const message = encodeAnnouncement({ frontier: frontierDigest(this.#frontier), at: now() })
+    network.publish(topic, sealMessage(epoch, topic, message))
+  }
+
+  /** Says that this device is there, and looks for those it has no session with. */
+  #beat(): void {
+    if (this.otherDevices.length === 0) return
+    this.#announce()
+    for (const session of this.#sessions) session.trigger()
+  }
+
+  #hear(index: number, message: Uint8Array): Verdict {
+    const bytes = openMessage(this.keys.epochs, this.#topics[index]!, message)
+    const announcement = bytes && decodeAnnouncement(bytes)
+    if (!announcement) return 'reject'
+    if (this.#frontier && Buffer.compare(announcement.frontier, frontierDigest(this.#frontier)) !== 0) {
+      this.#options.count('sync.announcements.news')
+      for (const session of this.#sessions) session.trigger()
+      this.#reach()
+    }
+    return 'accept'
+  }
+
+  /** Signs a new document of this device when it is reached elsewhere than its last one says. */
+  async #refreshDocument(): Promise<void> {
+    const { replicate, now, onDocument } = this.#options
+    const { did, deviceDid, deviceKey, chain, receiveKey } = this.keys
+    const present = this.#devices.documentOf(deviceDid)
+    const rendezvous = ownRendezvous(this.#options.network, this.keys)
+    if (present && Buffer.compare(present.rendezvous, rendezvous) === 0) return onDocument(present.bytes)
+    const document = issueMemberDocument(deviceKey, {
+      did,
+      deviceDid,
+      chain,
+      sequence: Math.max(now(), (present?.sequence ?? 0) + 1),
+      receiveKey,
+      rendezvous,
+    })
+    const members = await replicate('saveMembers', { documents: [document] })
+    this.#members(members)
+    for (const session of this.#sessions) session.members(members)
+    onDocument(document)
+  }
+
+  #jittered(ms: number): number {
+    return ms * (0.8 + (0.4 * this.#options.random(1)[0]!) / 255)
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
