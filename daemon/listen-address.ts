@@ -3,11 +3,11 @@ import type { Config } from '../config/config.ts'
 import { portOf, withPort } from '../config/multiaddr.ts'
 
 /** On every address of the machine: other devices are elsewhere. */
-const ANY_PORT = '/ip4/0.0.0.0/tcp/0'
+export const ANY_ADDRESS = '/ip4/0.0.0.0/tcp/0'
 
 /** Chooses a free port once and keeps it in the file, so that others find this node where it was. */
 export async function keepListenAddress(config: Config): Promise<string> {
-  const wanted = config.value('network.listen') ?? ANY_PORT
+  const wanted = config.value('network.listen') ?? ANY_ADDRESS
   const { origin } = config.get('network.listen')
   const address = portOf(wanted) === 0 ? withPort(wanted, await freePort()) : wanted
   if (address !== wanted || origin !== 'file') config.store('network.listen', address)

@@ -1,5 +1,6 @@
 import type { Params, Result } from '../schema/methods/index.ts'
 import type { AuthGateway } from './identity/auth-gateway.ts'
+import type { SyncService } from './sync/sync-service.ts'
 import type { UserDatabaseManager } from './users/user-database-manager.ts'
 
 export type ConfigItem = Result<'config.get'>
@@ -22,6 +23,7 @@ export interface NodeContext {
   readonly users: UserDatabaseManager
   readonly gateway: AuthGateway
   readonly config: ConfigService
+  readonly sync: Pick<SyncService, 'syncNow'>
   /** Values of the counters by name. */
   counters(): Record<string, number>
   status(): Result<'node.status'>

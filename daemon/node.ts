@@ -6,16 +6,25 @@ import { naturalSocket, ownsSocketFolder, type Paths } from '../config/paths.ts'
 import { createRouter } from '../rpc/router.ts'
 import { listenOnSocket } from '../rpc/socket-server.ts'
 import type { RpcLog } from '../rpc/types.ts'
+import { VivimError } from '../schema/errors.ts'
+import { LIMITS } from '../schema/limits.ts'
 import { nodeMethodHandlers, userCallHandler } from './handlers/index.ts'
+import { nodeSeedOfHome } from './home.ts'
 import { AuthGateway } from './identity/auth-gateway.ts'
 import type { Random } from './identity/key-wrapping.ts'
 import { Keystore } from './identity/keystore.ts'
+import type { UserKeys } from './identity/user-keys.ts'
 import { Lifecycle, type LifecycleLog } from './lifecycle.ts'
+import { ANY_ADDRESS } from './listen-address.ts'
 import { acquireDataLock } from './lock.ts'
 import { Metrics } from './metrics.ts'
+import { createNetwork } from './network/libp2p-network.ts'
+import { NetworkSwitch } from './network/network-switch.ts'
 import type { NodeContext } from './node-context.ts'
+import { SyncService } from './sync/sync-service.ts'
 import { TokenizerService } from './tokenizer/tokenizer-service.ts'
 import { UserDatabaseManager } from './users/user-database-manager.ts'
+import type { UserCall } from './users/user-engine.ts'
 import { workerUserHosts } from './users/worker-user-host.ts'
 import { latestSchemaVersion } from './vault/migrations.ts'
 
@@ -70,6 +79,7 @@ async function start(
   env: NodeOptions['env'],
 ): Promise<RunningNode> {
   const { log, version, peerId, startedAt } = options
+  const networkLog = log.child({ subsystem: 'network' })
   const clockOffsetMs = config.value('test.clockOffsetMs')
   const now = () => Date.now() + clockOffsetMs
   const metrics = new Metrics()
@@ -82,6 +92,15 @@ async function start(
     },
     stop: (lock) => lock.release(),
   })
+
+  const network = createNetwork({
+    seed: nodeSeedOfHome(paths),
+    listen: [config.value('network.listen') ?? ANY_ADDRESS],
+    mdns: config.value('network.mdns'),
+    log: networkLog,
+    count: metrics.count,
+  })
+  metrics.gauge('network.peers', () => network.peers().length)
 
   const tokenizer = await lifecycle.start('tokenizer', {
     start: () => new TokenizerService(),
@@ -101,6 +120,9 @@ async function start(
         privateFolders: [paths.home, paths.users],
         tokenizer: () => tokenizer.connect(),
         openUsers: config.value('limits.openUsers'),
+        onCommitted: (did, frontier) => sync.committed(did, frontier),
+        onKeys: (keys) => void keepInStep(keys),
+        onGone: (did) => sync.remove(did),
       })
       await manager.sweep()
       return manager
@@ -110,6 +132,45 @@ async function start(
   })
   metrics.gauge('users.open', () => users.openCount)
 
+  const syncLog = log.child({ subsystem: 'sync' })
+  const sync = await lifecycle.start('sync', {
+    start: () => {
+      const service = new SyncService({
+        network,
+        now,
+        random,
+        log: syncLog,
+        count: metrics.count,
+        replicate: (did) => async (action, params) => (await users.getClient(did)).replicate(action, params),
+        lookUp: async () => [],
+        onDocument: () => {},
+        onMembers: (did, count) => users.noteDevices(did, count),
+        deviceNamed: (did, name) => deviceNamed(users, did, name),
+      })
+      service.start()
+      return service
+    },
+    stop: (service) => service.stop(),
+  })
+  const keepInStep = (keys: UserKeys): Promise<void> =>
+    sync
+      .add(keys)
+      .catch((error) => syncLog.warn({ code: codeOf(error) }, "a user's devices are not kept in step"))
+
+  const networkSwitch = await lifecycle.start('network', {
+    start: async () => {
+      const control = new NetworkSwitch({
+        network,
+        wanted: () => config.value('network.enabled'),
+        log: networkLog,
+        onUp: () => sync.networkChanged(),
+      })
+      await control.apply()
+      return control
+    },
+    stop: (control) => control.stop(),
+  })
+
   let readyMs = 0
   const context: NodeContext = {
     version,
@@ -117,7 +178,16 @@ async function start(
     log: log.child({ subsystem: 'rpc' }),
     users,
     gateway: new AuthGateway({ now, random }),
-    config,
+    config: {
+      list: () => config.list(),
+      get: (key) => config.get(key),
+      set: async (key, value) => {
+        const item = config.set(key, value)
+        if (item.key === 'network.enabled') await networkSwitch.apply()
+        return item
+      },
+    },
+    sync,
     counters: () => metrics.counters(),
     status: () => ({
       version,
@@ -127,8 +197,8 @@ async function start(
       startedAt,
       readyMs,
       rssMb: Math.round(process.memoryUsage.rss() / 1e5) / 10,
-      multiaddrs: [],
-      peers: 0,
+      multiaddrs: [...network.multiaddrs()],
+      peers: network.peers().length,
       users: { total: users.list().length, open: users.openCount },
       master: { state: 'none' },
       home: paths.home,
@@ -168,13 +238,54 @@ async function start(
 
   readyMs = Math.round((performance.now() - options.startedMonotonic) * 10) / 10
   void users.resumePending().catch((error) => log.error({ err: error }, 'unfinished work was not resumed'))
+  void keepAllInStep(users, keepInStep, syncLog)
   return {
     peerId,
-    multiaddrs: [],
+    multiaddrs: network.multiaddrs(),
     socket: paths.socket,
     readyMs,
     stop: (reason) => lifecycle.stop(reason),
   }
+}
+
+/** Users who open without a passphrase and have other devices are looked after from the start. */
+async function keepAllInStep(
+  users: UserDatabaseManager,
+  keepInStep: (keys: UserKeys) => Promise<void>,
+  log: LifecycleLog,
+): Promise<void> {
+  for (const did of users.sharedUsers()) {
+    try {
+      await keepInStep(await users.keysOf(did))
+    } catch (error) {
+      log.warn({ code: codeOf(error) }, 'a user is not looked after before they sign in')
+    }
+  }
+}
+
+/** The device a person means by a name. */
+async function deviceNamed(
+  users: UserDatabaseManager,
+  did: string,
+  name: string,
+): Promise<string | undefined> {
+  const client = await users.getClient(did)
+  const { items } = await client.call('devices.list', {}, ownCall())
+  return items.find((device) => device.name === name)?.deviceDid
+}
+
+/** A call the node makes for itself, in a user's name. */
+function ownCall(): UserCall {
+  return {
+    maxSecurityLevel: 5,
+    mayReadPaths: false,
+    signal: AbortSignal.timeout(LIMITS.userCallMs),
+    progress: () => {},
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof VivimError ? error.code : 'Internal'
 }
 
 /** Clients look for the socket in the home; when it is elsewhere, `run/where.json` says where. */

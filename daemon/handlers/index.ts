@@ -4,6 +4,7 @@ import type { NodeContext } from '../node-context.ts'
 import { authHandlers } from './auth.ts'
 import { configHandlers } from './config.ts'
 import { nodeHandlers } from './node.ts'
+import { syncHandlers } from './sync.ts'
 import { usersHandlers } from './users.ts'
 
 /** Every method the node itself answers. */
@@ -14,6 +15,7 @@ export function nodeMethodHandlers(node: NodeContext): Handlers {
     ...usersHandlers(node),
     ...authHandlers(node),
     ...configHandlers(node),
+    ...syncHandlers(node),
   }
 }
 

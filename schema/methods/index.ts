@@ -4,6 +4,7 @@ import { captureMethods } from './capture.ts'
 import { configMethods } from './config.ts'
 import { contextMethods } from './context.ts'
 import { conversationsMethods } from './conversations.ts'
+import { devicesMethods } from './devices.ts'
 import { knowledgeMethods } from './knowledge.ts'
 import type { Method } from './method.ts'
 import { nodeMethods } from './node.ts'
@@ -23,6 +24,7 @@ export const METHODS = {
   ...knowledgeMethods,
   ...contextMethods,
   ...syncMethods,
+  ...devicesMethods,
 } as const
 
 type Methods = typeof METHODS
@@ -33,9 +35,19 @@ export type ParamsInput<M extends MethodName> = z.input<Methods[M]['params']>
 export type Params<M extends MethodName> = z.output<Methods[M]['params']>
 export type Result<M extends MethodName> = z.output<Methods[M]['result']>
 
-type UserNamespace = 'capture' | 'conversations' | 'acus' | 'topics' | 'search' | 'context' | 'sync'
+type UserNamespace =
+  | 'capture'
+  | 'conversations'
+  | 'acus'
+  | 'topics'
+  | 'search'
+  | 'context'
+  | 'sync'
+  | 'devices'
+/** Of these namespaces, what needs the network and is answered on the main thread. */
+type NetworkMethodName = Extract<MethodName, 'sync.now' | `devices.pair.${string}`>
 /** Methods that run inside the user's worker. */
-export type UserMethodName = Extract<MethodName, `${UserNamespace}.${string}`>
+export type UserMethodName = Exclude<Extract<MethodName, `${UserNamespace}.${string}`>, NetworkMethodName>
 /** Methods that run on the main thread. */
 export type NodeMethodName = Exclude<MethodName, UserMethodName>
 

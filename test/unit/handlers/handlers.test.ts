@@ -41,6 +41,9 @@ beforeEach(() => {
     users: managed.users,
     gateway: new AuthGateway({ now: () => now, random }),
     config: { list: () => settings, get: find, set: (key, value) => Object.assign(find(key), { value }) },
+    sync: {
+      syncNow: async (did) => ({ applied: did.length, sent: 0, ms: 1, devices: [] }),
+    },
     counters: () => ({ 'rpc.calls.node.status': 1 }),
     status: () => statusOf(managed),
     versions: () => ({ version: '1.2.3', node: process.version, sqlite: '3', schema: 1 }),
