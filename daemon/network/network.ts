@@ -2,11 +2,17 @@
 export interface FrameStream {
   /** The peer at the other end, proven by the handshake. */
   readonly peerId: string
-  /** Resolves when there is room for more. @throws VivimError `Unavailable` when the stream is gone */
+  /**
+   * Sends a frame of at least one byte; resolves when there is room for more.
+   * @throws VivimError `Unavailable` when the stream is gone, `TooLarge`; the signal's reason
+   */
   send(frame: Uint8Array, signal?: AbortSignal): Promise<void>
-  /** The next frame; undefined once the other side has closed. @throws VivimError `Unavailable` when the stream breaks */
+  /**
+   * The next frame, in an array of its own; undefined once the other side has closed.
+   * @throws VivimError `Unavailable` when the stream breaks, after the frames that had arrived; the signal's reason
+   */
   receive(signal?: AbortSignal): Promise<Uint8Array | undefined>
-  /** Sends what is waiting and ends. Never throws. */
+  /** Sends what is waiting, drops what is unread and ends; a side that reads nothing for 30 s is cut. Never throws. */
   close(): Promise<void>
   /** Ends at once. Never throws. */
   abort(reason?: string): void
@@ -37,9 +43,11 @@ export interface Network {
   /** Peers connected now. */
   peers(): readonly string[]
   readonly running: boolean
+  /** @throws VivimError `Unavailable` when an address cannot be listened on */
   start(): Promise<void>
+  /** Streams that are not being closed break, at both ends. */
   stop(): Promise<void>
-  /** Answers streams of a protocol. @throws if there is a handler already */
+  /** Answers streams of a protocol. Who answers closes the stream. @throws VivimError `Conflict` if there is a handler */
   handle(protocol: string, options: StreamOptions, handler: StreamHandler): void
   unhandle(protocol: string): void
   /**
@@ -56,12 +64,19 @@ export interface Network {
     peer: { readonly peerId: string; readonly addresses?: readonly string[] },
     signal?: AbortSignal,
   ): Promise<void>
+  /** Listens to a topic; a handler set before is replaced. */
   subscribe(topic: string, handler: MessageHandler): void
   unsubscribe(topic: string): void
-  /** A hint: who is not there does not hear it. Never throws. */
+  /**
+   * A hint: who is not there does not hear it. Never throws. The same bytes are said once in a minute, on whatever
+   * topic: what is said again carries something new.
+   */
   publish(topic: string, message: Uint8Array): void
-  /** Called for each peer that connects first, or whose last connection goes. */
+  /**
+   * Called for each peer that connects first, or whose last connection goes: at once when its process ends, within
+   * 15 s when it falls silent.
+   */
   onPeer(listener: (peerId: string, connected: boolean) => void): () => void
-  /** Called when the local network tells of a peer, with its addresses. */
+  /** Called when the local network tells of a peer, with its addresses; once a minute while it is there. */
   onDiscovered(listener: (peerId: string, addresses: readonly string[]) => void): () => void
 }
