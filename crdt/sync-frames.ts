@@ -1,4 +1,12 @@
-import type { LogHead, LogPosition } from './frontier.ts'
+import { LIMITS } from '../schema/limits.ts'
+import { type Cbor, encodeCanonical } from './cbor.ts'
+import { type LogHead, type LogPosition, logName } from './frontier.ts'
+import { booleanOf, bytesOf, fieldsOf, integerOf, listOf, readFrameArray } from './sync-fields.ts'
+
+/** A run of a log's operations: from `sequence` to `upTo`, both of them included. */
+export interface WantedRun extends LogPosition {
+  readonly upTo: number
+}
 
 /**
  * What two devices say to each other in one space once each knows that the other holds its key (`/vivim/sync/1`).
@@ -12,13 +20,15 @@ export type Frame =
       readonly frontier: Uint8Array
       /** First 8 bytes of SHA-256 over the sorted member documents. */
       readonly members: Uint8Array
+      /** Tell me yours, even if I should know it. */
+      readonly ask: boolean
     }
-  /** Certificates and records of the devices I know; sent when the digests of members differ. */
-  | { readonly type: 'members'; readonly documents: readonly Uint8Array[] }
+  /** Certificates and records of the devices I know; sent when the digests of members differ. `more` of them follow. */
+  | { readonly type: 'members'; readonly documents: readonly Uint8Array[]; readonly more: boolean }
   /** The head of every log I hold; sent when the frontiers' digests differ. */
   | { readonly type: 'have'; readonly heads: readonly LogHead[] }
-  /** Send me the logs' operations from these on; `credit` is how many bytes may be on the way without an ACK. */
-  | { readonly type: 'want'; readonly from: readonly LogPosition[]; readonly credit: number }
+  /** Send me these operations; `credit` is how many bytes of segments may be on the way without an ACK. */
+  | { readonly type: 'want'; readonly runs: readonly WantedRun[]; readonly credit: number }
   /** What is coming, for progress. */
   | { readonly type: 'totals'; readonly operations: number }
   /** An encoded `ShippedSegment`. */
@@ -40,3 +50,168 @@ export type Frame =
 
 /** Why a session ends. `not-a-device`: whoever has the key is not certified; `refused`: a segment did not verify. */
 export type ByeReason = 'not-a-device' | 'refused' | 'protocol' | 'busy' | 'closing'
+
+const NUMBER = {
+  state: 1,
+  members: 2,
+  have: 3,
+  want: 4,
+  totals: 5,
+  segment: 6,
+  ack: 7,
+  'want-blobs': 8,
+  blob: 9,
+  bye: 10,
+} as const satisfies Record<Frame['type'], number>
+
+/** Numbers on the wire; added to, never renumbered. */
+const BYE_NUMBER = {
+  'not-a-device': 1,
+  refused: 2,
+  protocol: 3,
+  busy: 4,
+  closing: 5,
+} as const satisfies Record<ByeReason, number>
+
+const BYE_REASONS = Object.keys(BYE_NUMBER) as ByeReason[]
+
+/** @throws RangeError if the frame would be larger than `LIMITS.syncFrameBytes` */
+export function encodeFrame(frame: Frame): Uint8Array {
+  const bytes = encodeCanonical([NUMBER[frame.type], ...fieldsOfFrame(frame)])
+  if (bytes.length > LIMITS.syncFrameBytes) throw new RangeError('a frame is too large')
+  return bytes
+}
+
+/** Throws on anything but the canonical form of a frame within the limits. What it means is not looked at. */
+export function decodeFrame(bytes: Uint8Array): Frame {
+  const [number, ...fields] = readFrameArray(bytes, LIMITS.syncFrameBytes)
+  switch (number) {
+    case NUMBER.state: {
+      const [frontier, members, ask] = fieldsOf(fields, 3)
+      return {
+        type: 'state',
+        frontier: bytesOf(frontier, 32),
+        members: bytesOf(members, 8),
+        ask: booleanOf(ask),
+      }
+    }
+    case NUMBER.members: {
+      const [documents, more] = fieldsOf(fields, 2)
+      const list = listOf(documents, 0, LIMITS.syncMemberDocuments)
+      return {
+        type: 'members',
+        documents: list.map((document) => bytesOf(document, 1, LIMITS.syncMemberDocumentBytes)),
+        more: booleanOf(more),
+      }
+    }
+    case NUMBER.have: {
+      const [heads] = fieldsOf(fields, 1)
+      return { type: 'have', heads: distinct(listOf(heads, 0, LIMITS.spaceLogs).map(readHead)) }
+    }
+    case NUMBER.want: {
+      const [runs, credit] = fieldsOf(fields, 2)
+      return {
+        type: 'want',
+        runs: distinct(listOf(runs, 1, LIMITS.spaceLogs).map(readRun)),
+        credit: integerOf(credit, 1, LIMITS.syncCreditBytesMax),
+      }
+    }
+    case NUMBER.totals: {
+      const [operations] = fieldsOf(fields, 1)
+      return { type: 'totals', operations: integerOf(operations, 1) }
+    }
+    case NUMBER.segment: {
+      const [segment] = fieldsOf(fields, 1)
+      return { type: 'segment', bytes: bytesOf(segment, 1, LIMITS.syncFrameBytes) }
+    }
+    case NUMBER.ack: {
+      const [positions, credit] = fieldsOf(fields, 2)
+      return {
+        type: 'ack',
+        positions: distinct(listOf(positions, 0, LIMITS.spaceLogs).map(readPosition)),
+        credit: integerOf(credit, 1),
+      }
+    }
+    case NUMBER['want-blobs']: {
+      const [hashes] = fieldsOf(fields, 1)
+      const list = listOf(hashes, 1, LIMITS.syncHashes)
+      return { type: 'want-blobs', hashes: list.map((hash) => bytesOf(hash, 32)) }
+    }
+    case NUMBER.blob: {
+      const [hash, offset, total, piece] = fieldsOf(fields, 4)
+      return {
+        type: 'blob',
+        hash: bytesOf(hash, 32),
+        offset: integerOf(offset, 0),
+        total: integerOf(total, 0, LIMITS.syncBlobBytes),
+        bytes: bytesOf(piece, 0, LIMITS.syncBlobPieceBytes),
+      }
+    }
+    case NUMBER.bye: {
+      const [code] = fieldsOf(fields, 1)
+      const reason = BYE_REASONS.find((name) => BYE_NUMBER[name] === code)
+      if (!reason) throw new Error('a reason nobody knows')
+      return { type: 'bye', reason }
+    }
+    default:
+      throw new Error('a frame nobody knows')
+  }
+}
+
+function fieldsOfFrame(frame: Frame): Cbor[] {
+  switch (frame.type) {
+    case 'state':
+      return [frame.frontier, frame.members, frame.ask]
+    case 'members':
+      return [frame.documents, frame.more]
+    case 'have':
+      return [frame.heads.map((head) => [...logFields(head), head.hash])]
+    case 'want':
+      return [frame.runs.map((run) => [...logFields(run), run.upTo]), frame.credit]
+    case 'totals':
+      return [frame.operations]
+    case 'segment':
+      return [frame.bytes]
+    case 'ack':
+      return [frame.positions.map(logFields), frame.credit]
+    case 'want-blobs':
+      return [frame.hashes]
+    case 'blob':
+      return [frame.hash, frame.offset, frame.total, frame.bytes]
+    case 'bye':
+      return [BYE_NUMBER[frame.reason]]
+  }
+}
+
+function logFields({ device, incarnation, sequence }: LogPosition): Cbor[] {
+  return [device, incarnation, sequence]
+}
+
+function readHead(item: Cbor): LogHead {
+  const [device, incarnation, sequence, hash] = fieldsOf(item, 4)
+  return { ...readLog(device, incarnation, sequence), hash: bytesOf(hash, 32) }
+}
+
+function readRun(item: Cbor): WantedRun {
+  const [device, incarnation, sequence, upTo] = fieldsOf(item, 4)
+  const log = readLog(device, incarnation, sequence)
+  return { ...log, upTo: integerOf(upTo, log.sequence) }
+}
+
+function readPosition(item: Cbor): LogPosition {
+  const [device, incarnation, sequence] = fieldsOf(item, 3)
+  return readLog(device, incarnation, sequence)
+}
+
+function readLog(device?: Cbor, incarnation?: Cbor, sequence?: Cbor): LogPosition {
+  return {
+    device: bytesOf(device, 32),
+    incarnation: bytesOf(incarnation, 8),
+    sequence: integerOf(sequence, 1),
+  }
+}
+
+function distinct<T extends LogPosition>(logs: T[]): T[] {
+  if (new Set(logs.map(logName)).size !== logs.length) throw new Error('a frame names a log twice')
+  return logs
+}

@@ -44,6 +44,21 @@ export const LIMITS = {
   syncSettleMs: 5_000,
   /** Blobs asked for at once. */
   syncBlobsAsked: 500,
+  /** Parts of one frame: what two devices say to each other stays small in memory. */
+  syncMemberDocuments: 256,
+  syncMemberDocumentBytes: 16 * 1024,
+  syncHashes: 1_000,
+  syncBlobPieceBytes: 128 * 1024,
+  /** A blob on its way: several times the largest message that can be captured. */
+  syncBlobBytes: 512 * 1024 * 1024,
+  /** Segment bytes on the way without an ACK: what we ask for, what one merge takes, and what anybody may ask for. */
+  syncCreditBytes: 1024 * 1024,
+  syncApplyBytes: 512 * 1024,
+  syncCreditBytesMax: 16 * 1024 * 1024,
+  /** Segments read from the disk at once. */
+  syncReadBytes: 256 * 1024,
+  /** Frames of member documents that may wait to be verified. */
+  syncMembersWaiting: 16,
 
   /** Messages in one captured conversation. */
   conversationMessages: 100_000,
@@ -84,6 +99,25 @@ export const LIMITS = {
   userQueue: 10_000,
   /** Failed passphrases per user and minute: argon2id costs 64 MiB each. */
   passphraseTriesPerMinute: 10,
+
+  /** How long a pairing code is good; ms. */
+  pairingMs: 10 * 60 * 1000,
+  /** What was confirmed in time may end this much later; ms. */
+  pairingGraceMs: 2 * 60 * 1000,
+  /** The first frames of a pairing, up to the six digits; ms. */
+  pairingHandshakeMs: 15_000,
+  /** Pairings under way at once: all of them, and of one user. */
+  pairings: 32,
+  pairingsPerUser: 4,
+  /** Devices that may try one code, and wrong checks typed on one side, before the pairing ends. */
+  pairingTries: 3,
+  /** Pairing streams a minute, from one peer and from all: a stranger can only guess at 128 bits. */
+  pairingStreamsPerPeer: 60,
+  pairingStreams: 600,
+  /** One frame of a pairing stream: a chain of certificates and the keys of each epoch. */
+  pairingFrameBytes: 256 * 1024,
+  /** Characters of a pairing code with the line breaks somebody put into it. */
+  pairingCodeCharacters: 2_000,
 
   /** Connections to other nodes; beyond it the least valuable are closed. */
   networkConnections: 300,
