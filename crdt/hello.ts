@@ -4,7 +4,7 @@ import { bytesOf, fieldsOf, readFrameArray } from './sync-fields.ts'
 
 /**
  * How two devices find out, before anything else, that they hold a key of the same space, and how a stranger learns
- * nothing. Four flights: nonce, nonce, the initiator's tags, the responder's tag. A tag is an HMAC under a key both
+ * nothing. Four flights: nonce, nonce, the initiator's tags, the responder's answer. A tag is an HMAC under a key both
  * hold, over who speaks to whom and both nonces: it can be made for no other connection and says nothing to others.
  */
 export interface HelloParties {
@@ -22,13 +22,19 @@ export type HelloDirection = 'initiator' | 'responder'
 /** Random bytes. */
 export type Pad = (bytes: number) => Uint8Array
 
-export const HELLO_NONCE_BYTES = 16
+export interface HelloAnswer {
+  /** One tag of 8 bytes: of the key that matched, or random. */
+  readonly tag: Uint8Array
+  /** 32 bytes: the responder's `frontierDigest`, or random. */
+  readonly frontier: Uint8Array
+}
+
 const TAG_BYTES = 8
+const NONCE_BYTES = 16
+const DIGEST_BYTES = 32
 const FLIGHT_BYTES_MAX = 16 * 1024
-/** How many tags an initiator sends: a count says roughly, not exactly, how many keys there are. */
+/** How many tags are sent: a count says roughly, not exactly, how many keys there are. */
 const TAG_COUNTS: readonly number[] = [16, 64, 256, 1024]
-/** The responder answers for the key that matched, or for none: both are one tag. */
-const ANSWER_TAGS = 1
 const NONCE_FLIGHT = 1
 const TAGS_FLIGHT = 2
 
@@ -38,9 +44,8 @@ export function helloKey(epochKey: Uint8Array): Uint8Array {
 }
 
 /**
- * Tags of 8 bytes in the order of their bytes: an initiator's are one for each key and random ones up to 16, 64, 256
- * or 1,024; a responder's is that of the one key that matched, or random.
- * @throws RangeError for more keys than that
+ * One tag of 8 bytes for each key, and random ones up to 16, 64, 256 or 1,024, in the order of their bytes.
+ * @throws RangeError for more than 1,024 keys
  */
 export function helloTags({
   keys,
@@ -52,13 +57,23 @@ export function helloTags({
   readonly direction: HelloDirection
   readonly pad: Pad
 }): Uint8Array {
-  const counts = direction === 'initiator' ? TAG_COUNTS : [ANSWER_TAGS]
-  const count = counts.find((size) => size >= keys.length)
+  const count = TAG_COUNTS.find((size) => size >= keys.length)
   if (count === undefined) throw new RangeError('more keys than tags fit a flight')
-  // One more is made and dropped, so that an answer to nobody takes as long as one to a friend.
-  const made = [...keys, NO_KEY].map((key) => tagOf(key, direction, parties)).slice(0, keys.length)
+  const made = keys.map((key) => tagOf(key, direction, parties))
   const random = pad((count - keys.length) * TAG_BYTES)
   return Buffer.concat([...made, ...tagsIn(random)].sort(Buffer.compare))
+}
+
+/** The responder's tag, of the key that matched; random if none did. */
+export function helloAnswerTag({
+  key,
+  pad,
+  ...parties
+}: HelloParties & { readonly key: Uint8Array | undefined; readonly pad: Pad }): Uint8Array {
+  // Both are made, so that an answer to nobody takes as long as one to a friend.
+  const random = pad(TAG_BYTES)
+  const made = tagOf(key ?? NO_KEY, 'responder', parties)
+  return key ? made : random
 }
 
 /**
@@ -80,25 +95,36 @@ export function matchTags(
 }
 
 /** First flight of either side: [1, nonce]. */
-export function encodeHello(nonce: Uint8Array): Uint8Array {
-  return encodeCanonical([NONCE_FLIGHT, bytesOf(nonce, HELLO_NONCE_BYTES)])
+export function encodeHelloNonce(nonce: Uint8Array): Uint8Array {
+  return encodeCanonical([NONCE_FLIGHT, bytesOf(nonce, NONCE_BYTES)])
 }
 
-/** Answers the nonce. @throws on anything but the canonical form */
-export function decodeHello(flight: Uint8Array): Uint8Array {
-  const [nonce] = readFlight(flight, NONCE_FLIGHT)
-  return bytesOf(nonce, HELLO_NONCE_BYTES)
+/** @throws on anything but the canonical form */
+export function decodeHelloNonce(flight: Uint8Array): Uint8Array {
+  const [nonce] = readFlight(flight, NONCE_FLIGHT, 1)
+  return bytesOf(nonce, NONCE_BYTES)
 }
 
-/** Second flight of either side: [2, tags]. */
+/** The initiator's second flight: [2, tags]. */
 export function encodeHelloTags(tags: Uint8Array): Uint8Array {
   return encodeCanonical([TAGS_FLIGHT, sizedTags(tags)])
 }
 
-/** Answers the tags. @throws on anything but the canonical form of 1, 16, 64, 256 or 1,024 of them */
+/** @throws on anything but the canonical form of 16, 64, 256 or 1,024 tags */
 export function decodeHelloTags(flight: Uint8Array): Uint8Array {
-  const [tags] = readFlight(flight, TAGS_FLIGHT)
+  const [tags] = readFlight(flight, TAGS_FLIGHT, 1)
   return sizedTags(tags)
+}
+
+/** The responder's second flight: [2, tag, frontier]. */
+export function encodeHelloAnswer({ tag, frontier }: HelloAnswer): Uint8Array {
+  return encodeCanonical([TAGS_FLIGHT, bytesOf(tag, TAG_BYTES), bytesOf(frontier, DIGEST_BYTES)])
+}
+
+/** @throws on anything but the canonical form */
+export function decodeHelloAnswer(flight: Uint8Array): HelloAnswer {
+  const [tag, frontier] = readFlight(flight, TAGS_FLIGHT, 2)
+  return { tag: bytesOf(tag, TAG_BYTES), frontier: bytesOf(frontier, DIGEST_BYTES) }
 }
 
 const NO_KEY = new Uint8Array(32)
@@ -110,8 +136,8 @@ function tagOf(key: Uint8Array, direction: HelloDirection, parties: HelloParties
     direction,
     initiatorPeerId,
     responderPeerId,
-    bytesOf(initiatorNonce, HELLO_NONCE_BYTES),
-    bytesOf(responderNonce, HELLO_NONCE_BYTES),
+    bytesOf(initiatorNonce, NONCE_BYTES),
+    bytesOf(responderNonce, NONCE_BYTES),
   ])
   return createHmac('sha256', key).update(said).digest().subarray(0, TAG_BYTES)
 }
@@ -125,15 +151,14 @@ function tagsIn(bytes: Uint8Array): Uint8Array[] {
 
 function sizedTags(value: Cbor | undefined): Uint8Array {
   const tags = bytesOf(value, TAG_BYTES, TAG_BYTES * Math.max(...TAG_COUNTS))
-  if (![ANSWER_TAGS, ...TAG_COUNTS].includes(tags.length / TAG_BYTES))
-    throw new Error('another number of tags')
+  if (!TAG_COUNTS.includes(tags.length / TAG_BYTES)) throw new Error('another number of tags')
   return tags
 }
 
-function readFlight(flight: Uint8Array, number: number): readonly Cbor[] {
+function readFlight(flight: Uint8Array, number: number, fields: number): readonly Cbor[] {
   const [first, ...rest] = readFrameArray(flight, FLIGHT_BYTES_MAX)
   if (first !== number) throw new Error('another flight')
-  return fieldsOf(rest, 1)
+  return fieldsOf(rest, fields)
 }
 
 function hex(bytes: Uint8Array): string {
