@@ -28,8 +28,6 @@ export const LIMITS = {
   spaceLogs: 1_024,
   /** An operation stamped further ahead of our clock waits until it is due; ms. */
   clockAheadMs: 5 * 60 * 1000,
-  /** One frame of a sync stream. */
-  syncFrameBytes: 256 * 1024,
   /** Sync streams one peer may have open: one for each person both nodes have a device of. */
   syncStreamsPerPeer: 64,
   /** How long the first frames of a sync stream may take; ms. */
@@ -44,7 +42,8 @@ export const LIMITS = {
   syncSettleMs: 5_000,
   /** Blobs asked for at once. */
   syncBlobsAsked: 500,
-  /** Parts of one frame: what two devices say to each other stays small in memory. */
+  /** One frame of a sync stream, and its parts: what two devices say to each other stays small in memory. */
+  syncFrameBytes: 256 * 1024,
   syncMemberDocuments: 256,
   syncMemberDocumentBytes: 16 * 1024,
   syncHashes: 1_000,
