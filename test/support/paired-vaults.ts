@@ -4,6 +4,8 @@ import { encodeDid } from '../../daemon/identity/did.ts'
 import { publicKeyBytes } from '../../daemon/identity/ed25519.ts'
 import { issueMemberDocument } from '../../daemon/identity/member-document.ts'
 import { memberReader } from '../../daemon/identity/member-reader.ts'
+import type { SharedSecrets, UserKeys } from '../../daemon/identity/user-keys.ts'
+import { xWingPublicKey } from '../../daemon/identity/x-wing.ts'
 import { createReplica, type ReplicaActions, releaseHeld } from '../../daemon/vault/replica.ts'
 import { SyncCursors } from '../../daemon/vault/sync-cursors.ts'
 import { type TemporaryVault, temporaryVault } from './temporary-vault.ts'
@@ -13,6 +15,7 @@ export interface PairedVault extends TemporaryVault {
   readonly device: Uint8Array
   readonly deviceDid: string
   readonly document: Uint8Array
+  readonly keys: UserKeys
   /** What this device calls now, in milliseconds UTC. */
   time: number
   readonly forgotten: string[]
@@ -28,7 +31,11 @@ export interface PairedVaults extends Disposable {
 export function pairedVaults(count: number, { introduced = true } = {}): PairedVaults {
   const root = generateKeyPairSync('ed25519').privateKey
   const did = encodeDid(publicKeyBytes(root))
-  const keys = { vaultKey: randomBytes(32), spaceSecret: randomBytes(32) }
+  const keys: SharedSecrets = {
+    vaultKey: randomBytes(32),
+    spaceSecret: randomBytes(32),
+    epochs: [{ epoch: 0, key: randomBytes(32) }],
+  }
   const vaults = Array.from({ length: count }, () => openDevice(root, did, keys))
   if (introduced)
     for (const vault of vaults)
@@ -45,7 +52,7 @@ export function pairedVaults(count: number, { introduced = true } = {}): PairedV
 function openDevice(
   root: Parameters<typeof issueDeviceCertificate>[0],
   did: string,
-  keys: { vaultKey: Uint8Array; spaceSecret: Uint8Array },
+  shared: SharedSecrets,
 ): PairedVault {
   const deviceKey = generateKeyPairSync('ed25519').privateKey
   const device = publicKeyBytes(deviceKey)
@@ -58,19 +65,22 @@ function openDevice(
     sequence: 1,
     issuedAt: 1,
   })
+  const receiveSeed = randomBytes(32)
+  const receiveKey = xWingPublicKey(receiveSeed)
   const document = issueMemberDocument(deviceKey, {
     did,
     deviceDid,
     chain: [certificate],
     sequence: 1,
-    receiveKey: randomBytes(32),
+    receiveKey,
     rendezvous: new Uint8Array(0),
   })
   const clock = { time: Date.UTC(2026, 0, 1) }
   const temporary = temporaryVault({
     did,
     deviceKey,
-    ...keys,
+    vaultKey: shared.vaultKey,
+    spaceSecret: shared.spaceSecret,
     readMember: memberReader(did),
     now: () => ++clock.time,
   })
@@ -97,6 +107,16 @@ function openDevice(
     device,
     deviceDid,
     document,
+    keys: {
+      ...shared,
+      did,
+      deviceDid,
+      deviceKey,
+      receiveKey,
+      receiveSeed,
+      bootToken: randomBytes(32),
+      chain: [certificate],
+    },
     get time() {
       return clock.time
     },

@@ -1,11 +1,17 @@
 import { copyFileSync, renameSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { deviceTag } from '../../../crdt/device.ts'
+import { GENESIS_HASH, LogChain } from '../../../crdt/log.ts'
+import { commitmentOf, encodeOperation, saltOf } from '../../../crdt/operation.ts'
+import { segmentMessage } from '../../../crdt/segment.ts'
+import { encodeShippedSegment } from '../../../crdt/shipped-segment.ts'
 import { privateSpaceId } from '../../../crdt/space.ts'
+import { sign } from '../../../daemon/identity/ed25519.ts'
 import { stateDigest } from '../../../daemon/vault/state-digest.ts'
 import type { FactChange } from '../../../daemon/vault/vault.ts'
 import { verifySpace } from '../../../daemon/vault/verify.ts'
-import { Conversation } from '../../../schema/entities/index.ts'
+import { Conversation, type Value } from '../../../schema/entities/index.ts'
 import { byteSearch } from '../../support/byte-search.ts'
 import { type PairedVault, pairedVaults, pull } from '../../support/paired-vaults.ts'
 
@@ -173,7 +179,14 @@ describe('replication between vaults', () => {
     for (const vault of [b, c]) vault.releaseHeld()
     pull(a, b)
     expect(titleOf(b, 'c1')).toBe('later')
-    expect(new Set(three.vaults.map((vault) => (pull(vault, b), digestOf(vault)))).size).toBe(1)
+    expect(
+      new Set(
+        three.vaults.map((vault) => {
+          pull(vault, b)
+          return digestOf(vault)
+        }),
+      ).size,
+    ).toBe(1)
   })
 
   test('what was erased on one device leaves every byte of the other, and both logs verify', async () => {
@@ -225,6 +238,56 @@ describe('replication between vaults', () => {
     for (const vault of [a, b]) expect(await verified(vault)).toMatchObject({ problems: [] })
   })
 
+  test('what breaks the rules of its table changes nothing, and what a newer program knows waits; both are passed on', () => {
+    using three = pairedVaults(3)
+    const [a, b, c] = three.vaults as [PairedVault, PairedVault, PairedVault]
+    put(b, insert('c1'))
+    pull(a, b)
+    const { title, state } = Conversation.columns
+    const segments = handWritten(a, [
+      { columns: new Map([[state.number, 'HIDDEN']]) },
+      { columns: new Map([[title.number, 7]]) },
+      { columns: new Map([[200, 'of a newer program']]) },
+      { table: 99, columns: new Map([[1, 'of a newer program']]) },
+      { columns: new Map([[title.number, 'good']]) },
+    ])
+    b.replica.apply({ segments })
+    expect(b.vault.get('SELECT title, state FROM conversations')).toEqual({ title: 'good', state: 'ACTIVE' })
+    expect(b.vault.held.count()).toBe(2)
+    pull(c, b)
+    expect(digestOf(c)).toBe(digestOf(b))
+    expect(c.vault.held.count()).toBe(2)
+    expect(c.vault.logs.frontierDigest(c.vault.space)).toBe(b.vault.logs.frontierDigest(b.vault.space))
+  })
+
+  test('stamps that do not grow, and stamps of another device, are refused', () => {
+    using pair = pairedVaults(2)
+    const [a, b] = pair.vaults as [PairedVault, PairedVault]
+    const columns = new Map([[Conversation.columns.title.number, 'x']])
+    for (const operations of [
+      [
+        { columns, ms: 5 },
+        { columns, ms: 5 },
+      ],
+      [
+        { columns, ms: 6 },
+        { columns, ms: 5 },
+      ],
+      [{ columns, tag: deviceTag(b.device) }],
+    ])
+      expect(() => b.replica.apply({ segments: handWritten(a, operations) })).toThrow(
+        expect.objectContaining({ code: 'Corrupt' }),
+      )
+    expect(
+      b.replica.apply({
+        segments: handWritten(a, [
+          { columns, ms: 5 },
+          { columns, ms: 6 },
+        ]),
+      }).operations,
+    ).toBe(2)
+  })
+
   test('long messages follow as blobs, piece by piece', () => {
     using pair = pairedVaults(2)
     const [a, b] = pair.vaults as [PairedVault, PairedVault]
@@ -260,3 +323,46 @@ describe('replication between vaults', () => {
     expect(b.vault.all('SELECT conversation_id FROM derivation_queue')).toEqual([{ conversation_id: 'c1' }])
   })
 })
+
+/** A segment as a device with its key could sign it, whatever its own program would refuse to write. */
+function handWritten(
+  { keys, device }: PairedVault,
+  operations: readonly { columns: Map<number, Value>; table?: number; ms?: number; tag?: Uint8Array }[],
+): Uint8Array[] {
+  const log = { space: privateSpaceId(keys.did), device, incarnation: new Uint8Array(8).fill(9) }
+  const chain = new LogChain(log)
+  const seed = new Uint8Array(32).fill(3)
+  const bodies = operations.map(
+    ({ columns, table = Conversation.number, ms, tag = deviceTag(device) }, index) =>
+      encodeOperation({
+        hlc: { ms: ms ?? Date.UTC(2026, 0, 1) + index + 1, counter: 0, device: tag },
+        kind: 'UPDATE',
+        table,
+        key: 'c1',
+        schemaVersion: 1,
+        columns,
+      }),
+  )
+  const headHash = bodies.reduce(
+    (previous, body, index) => chain.hash(index + 1, previous, commitmentOf(saltOf(seed, index + 1), body)),
+    GENESIS_HASH,
+  )
+  const header = {
+    ...log,
+    first: 1,
+    count: bodies.length,
+    previousHash: GENESIS_HASH,
+    membershipHead: GENESIS_HASH,
+    headHash,
+  }
+  const signature = sign(keys.deviceKey, segmentMessage(header))
+  return [
+    encodeShippedSegment({
+      ...header,
+      signature,
+      seed,
+      from: 1,
+      operations: bodies.map((body) => ({ body })),
+    }),
+  ]
+}

@@ -1,0 +1,220 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterEach, describe, expect, test } from 'vitest'
+import { createNetwork } from '../../../daemon/network/libp2p-network.ts'
+import type { Network } from '../../../daemon/network/network.ts'
+import { SyncService } from '../../../daemon/sync/sync-service.ts'
+import type { Replicate } from '../../../daemon/sync/sync-session.ts'
+import { stateDigest } from '../../../daemon/vault/state-digest.ts'
+import type { FactChange } from '../../../daemon/vault/vault.ts'
+import { type PairedVault, type PairedVaults, pairedVaults } from '../../support/paired-vaults.ts'
+
+const random = (bytes: number) => new Uint8Array(randomBytes(bytes))
+const silent = { info: () => {}, warn: () => {}, error: () => {} }
+
+interface Device {
+  readonly vault: PairedVault
+  readonly network: Network
+  readonly sync: SyncService
+  readonly warnings: object[]
+  readonly counts: Map<string, number>
+  /** Called before every action of replication; what it throws is what the vault would throw. */
+  before: (action: string) => void
+}
+
+const open: Device[] = []
+const opened: Disposable[] = []
+afterEach(async () => {
+  for (const { sync } of open) sync.stop()
+  await Promise.all(open.map(({ network }) => network.stop()))
+  open.length = 0
+  for (const thing of opened.splice(0)) thing[Symbol.dispose]()
+})
+
+function paired(count: number, options?: Parameters<typeof pairedVaults>[1]): PairedVaults {
+  const vaults = pairedVaults(count, options)
+  opened.push(vaults)
+  return vaults
+}
+
+/** A node of one device: real network, real vault, in this thread. */
+async function device(vault: PairedVault): Promise<Device> {
+  const network = createNetwork({
+    seed: random(32),
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    mdns: false,
+    log: silent,
+  })
+  const warnings: object[] = []
+  const counts = new Map<string, number>()
+  const replicate = (async (action, params) => {
+    await null
+    made.before(action)
+    return (vault.replica[action] as (params: unknown) => unknown)(params)
+  }) as Replicate
+  const sync = new SyncService({
+    network,
+    replicate: () => replicate,
+    now: Date.now,
+    random,
+    log: { info: () => {}, warn: (details, message) => warnings.push({ ...details, message }) },
+    count: (name, by = 1) => counts.set(name, (counts.get(name) ?? 0) + by),
+    lookUp: async () => [],
+    onDocument: () => {},
+    onMembers: () => {},
+    deviceNamed: async () => undefined,
+  })
+  const made: Device = { vault, network, sync, warnings, counts, before: () => {} }
+  open.push(made)
+  vault.vault.onCommit = () =>
+    setImmediate(() => sync.committed(vault.keys.did, vault.vault.logs.frontier(vault.vault.space)))
+  sync.start()
+  await network.start()
+  await sync.add(vault.keys)
+  return made
+}
+
+const put = ({ vault }: Device, ...changes: FactChange[]) => vault.vault.transact((tx) => tx.write(changes))
+const insert = (key: string, title = 'a title'): FactChange => ({
+  kind: 'INSERT',
+  entity: 'Conversation',
+  key,
+  values: { title, state: 'ACTIVE', version: 1 },
+})
+const digestOf = ({ vault: { vault } }: Device) => stateDigest(vault, vault.logs, vault.space)
+
+/** Each learns the documents the others signed, as pairing brings them. */
+async function introduce(...devices: Device[]): Promise<void> {
+  for (const one of devices)
+    for (const { document } of documentsOf(...devices)) await one.sync.addMember(one.vault.keys.did, document)
+}
+
+function documentsOf(...devices: Device[]): { document: Uint8Array }[] {
+  return devices.flatMap(({ vault }) =>
+    vault.vault.members
+      .list()
+      .filter(({ deviceDid }) => deviceDid === vault.deviceDid)
+      .map(({ document }) => ({ document: new Uint8Array(document) })),
+  )
+}
+
+async function until(what: string, condition: () => boolean, ms = 20_000): Promise<void> {
+  const end = performance.now() + ms
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
+    await wait(10)
+  }
+}
+
+const alike = (a: Device, b: Device) => () => digestOf(a) === digestOf(b)
+
+describe('devices of one person', () => {
+  test('find each other once introduced, and what one writes the other has', async () => {
+    const [one, two] = paired(2, { introduced: false }).vaults as [PairedVault, PairedVault]
+    const a = await device(one)
+    const b = await device(two)
+    put(a, insert('c1', 'from a'))
+    await introduce(a, b)
+    await until('b has it', alike(a, b))
+    const began = performance.now()
+    put(b, insert('c2', 'from b'))
+    await until('a has it', alike(a, b))
+    console.log(`written to there: ${(performance.now() - began).toFixed(0)} ms`)
+    expect(await a.sync.syncNow(one.keys.did, {})).toMatchObject({ devices: [{ state: 'in-sync' }] })
+  })
+
+  test('ten thousand operations each way while apart', async () => {
+    const [one, two] = paired(2, { introduced: false }).vaults as [PairedVault, PairedVault]
+    const a = await device(one)
+    const b = await device(two)
+    await introduce(a, b)
+    await until('a session', () => (a.counts.get('sync.rounds') ?? 0) > 0)
+    await a.network.stop()
+    for (const [index, each] of [a, b].entries())
+      for (let n = 0; n < 10_000; n += 500)
+        put(
+          each,
+          ...Array.from({ length: 500 }, (_, k) => insert(`c${n + k}`, `title ${index} ${'x'.repeat(80)}`)),
+        )
+    expect(digestOf(a)).not.toBe(digestOf(b))
+    const began = performance.now()
+    await a.network.start()
+    await a.sync.networkChanged()
+    await until('alike', alike(a, b), 60_000)
+    console.log(`20,000 operations: ${(performance.now() - began).toFixed(0)} ms`)
+    expect(await b.sync.syncNow(one.keys.did, {})).toMatchObject({ devices: [{ state: 'in-sync' }] })
+    expect(one.vault.get('SELECT min(sequence) AS least FROM sync_cursors')).toMatchObject({ least: 10_000 })
+  })
+
+  test('three devices in a row: what the first writes reaches the last by way of the middle one', async () => {
+    const vaults = paired(3, { introduced: false }).vaults
+    const [a, b, c] = (await Promise.all(vaults.map(device))) as [Device, Device, Device]
+    await introduce(a, b)
+    put(a, insert('c1'))
+    await until('b has it', alike(a, b))
+    await a.network.stop()
+    await introduce(b, c)
+    await until('c has it', alike(b, c))
+    put(c, insert('c2'))
+    await until('b has that', alike(b, c))
+    await a.network.start()
+    await a.sync.networkChanged()
+    await until('a has that', alike(a, c))
+    expect(one(a).members.list()).toHaveLength(3)
+  })
+
+  test('a peer with the key but without a certificate is given nothing, and takes nothing in', async () => {
+    const person = paired(2, { introduced: false })
+    const [one, thief] = person.vaults as [PairedVault, PairedVault]
+    const other = paired(1, { introduced: false }).vaults[0]!
+    const a = await device(one)
+    put(a, insert('c1', 'a secret'))
+    // Another person's certified device that got hold of this person's epoch key.
+    const stolen: PairedVault = Object.assign(Object.create(other), {
+      keys: { ...other.keys, did: one.keys.did, epochs: one.keys.epochs },
+    })
+    const b = await device(stolen).catch(() => undefined)
+    void thief
+    const stream = await b!.network.open(
+      { peerId: a.network.peerId, addresses: [...a.network.multiaddrs()] },
+      '/vivim/sync/1',
+      { maxFrameBytes: 300_000 },
+    )
+    stream.abort()
+    await b!.sync.addMember(one.keys.did, documentsOf(a)[0]!.document)
+    await wait(1_500)
+    expect(other.vault.get('SELECT count(*) AS n FROM sync_operations')).toEqual({ n: 0 })
+    expect(a.counts.get('sync.rounds') ?? 0).toBe(0)
+  })
+
+  test('a vault that fails in the middle ends the session, and the next one goes on', async () => {
+    const [one, two] = paired(2, { introduced: false }).vaults as [PairedVault, PairedVault]
+    const a = await device(one)
+    const b = await device(two)
+    for (let n = 0; n < 3_000; n += 500) put(a, ...Array.from({ length: 500 }, (_, k) => insert(`c${n + k}`)))
+    let applies = 0
+    b.before = (action) => {
+      if (action === 'apply' && ++applies === 2) throw new Error('the disk is full')
+    }
+    await introduce(a, b)
+    await until('alike all the same', alike(a, b))
+    expect(applies).toBeGreaterThan(2)
+    expect(b.warnings).toContainEqual(expect.objectContaining({ reason: 'the disk is full' }))
+  })
+
+  test('a removed user is kept in step no more', async () => {
+    const [one, two] = paired(2, { introduced: false }).vaults as [PairedVault, PairedVault]
+    const a = await device(one)
+    const b = await device(two)
+    await introduce(a, b)
+    put(a, insert('c1'))
+    await until('b has it', alike(a, b))
+    b.sync.remove(two.keys.did)
+    put(a, insert('c2'))
+    await wait(500)
+    expect(digestOf(a)).not.toBe(digestOf(b))
+    await expect(b.sync.syncNow(two.keys.did, {})).rejects.toMatchObject({ code: 'Unavailable' })
+  })
+})
+
+const one = ({ vault }: Device) => vault.vault
