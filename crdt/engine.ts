@@ -1,5 +1,8 @@
+import { LIMITS } from '../schema/limits.ts'
 import type { Frontier, LogPosition } from './frontier.ts'
 import type { ByeReason, Frame } from './sync-frames.ts'
+import { newSession, type Session, SessionEnd, type Turn } from './sync-session-state.ts'
+import { advance, take } from './sync-steps.ts'
 
 /** What happens to a session. */
 export type SyncEvent =
@@ -20,6 +23,8 @@ export type SyncEvent =
     }
   /** Answers the effect `apply`: all of it is durable. `missingBlobs` are hashes this space's rows name and lack. */
   | { readonly type: 'applied'; readonly frontier: Frontier; readonly missingBlobs: readonly Uint8Array[] }
+  /** Hashes this space's rows name and lack, found by another way: at the start, or after some have come. */
+  | { readonly type: 'missing-blobs'; readonly hashes: readonly Uint8Array[] }
   /** Answers `apply` when a segment does not verify, fit or follow. */
   | { readonly type: 'refused' }
   /** Answers `read-blob`. */
@@ -51,7 +56,12 @@ export type SyncEffect =
   | { readonly type: 'read'; readonly log: LogPosition; readonly maxBytes: number }
   /** Verify and merge in one transaction, in this order. One at a time. */
   | { readonly type: 'apply'; readonly segments: readonly Uint8Array[] }
-  | { readonly type: 'read-blob'; readonly hash: Uint8Array; readonly offset: number; readonly maxBytes: number }
+  | {
+      readonly type: 'read-blob'
+      readonly hash: Uint8Array
+      readonly offset: number
+      readonly maxBytes: number
+    }
   | {
       readonly type: 'store-blob-piece'
       readonly hash: Uint8Array
@@ -84,4 +94,38 @@ export interface SyncLimits {
   readonly credit: number
   /** Segment bytes one `apply` takes. */
   readonly applyBytes: number
+}
+
+export function newSync(
+  limits: SyncLimits = { credit: LIMITS.syncCreditBytes, applyBytes: LIMITS.syncApplyBytes },
+): SyncState {
+  return newSession(limits)
+}
+
+/**
+ * One event, its consequences and the state after it. The state before is not changed and can be used again; once
+ * closed, nothing happens any more. Effects are to be carried out in their order; each answer may come at any time.
+ * Whoever runs it keeps memory bounded: `read` and `read-blob` are answered when the frames before have been sent,
+ * and no frame is given before the pieces of blobs in earlier ones are stored.
+ */
+export function step(state: SyncState, event: SyncEvent): SyncStep {
+  if (state.phase === 'closed') return { state, effects: [] }
+  const turn: Turn = { session: { ...(state as Session) }, effects: [] }
+  try {
+    take(turn, event)
+    advance(turn)
+    return { state: turn.session, effects: turn.effects }
+  } catch (error) {
+    if (!(error instanceof SessionEnd)) throw error
+    return ended(turn.session, error)
+  }
+}
+
+/** Says goodbye unless the other side did, and lets go of everything. */
+function ended({ limits }: Session, { reason, heard }: SessionEnd): SyncStep {
+  const close: SyncEffect = { type: 'close', reason }
+  return {
+    state: { ...newSession(limits), phase: 'closed' },
+    effects: heard ? [close] : [{ type: 'send', frame: { type: 'bye', reason } }, close],
+  }
 }

@@ -58,6 +58,8 @@ export const LIMITS = {
   syncReadBytes: 256 * 1024,
   /** Frames of member documents that may wait to be verified. */
   syncMembersWaiting: 16,
+  /** Frames before a device has shown that it is certified. */
+  syncStrangerFrames: 64,
 
   /** Messages in one captured conversation. */
   conversationMessages: 100_000,
