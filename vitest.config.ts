@@ -15,7 +15,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'fast',
-          include: ['test/{unit,compliance,conformance}/**/*.test.ts'],
+          include: ['test/{unit,compliance,conformance,simulation}/**/*.test.ts'],
           testTimeout: long ? 3_600_000 : 60_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
