@@ -133,4 +133,26 @@ export const LIMITS = {
   networkStreamsPerPeer: 8,
   /** One gossip message; what is larger goes over a stream. */
   gossipMessageBytes: 64 * 1024,
+
+  /** One frame of a registry stream; the answer about somebody with many devices takes several. */
+  registryFrameBytes: 256 * 1024,
+  /** A signed record as a master takes it: a member document of 16 KiB and what is said beside it. */
+  registryRecordBytes: 20 * 1024,
+  /** Devices of one person that a master keeps. */
+  registryDevices: 256,
+  /** A call to a master, with the dial. */
+  registryCallMs: 10_000,
+  /** Calls one peer may make at once and in each second: a household that registers, not somebody who copies it all. */
+  registryBurst: 200,
+  registryPerSecond: 20,
+  registryStreamsPerPeer: 4,
+  /** Peers whose calls are counted at once. */
+  registryPeers: 10_000,
+  /** How often a node looks whether its master answers; ms. */
+  masterPingMs: 3_000,
+  /** The master's own database: connecting, and one statement; ms. */
+  masterConnectMs: 5_000,
+  masterStatementMs: 8_000,
+  /** The longest wait between two tries to publish a record; ms. */
+  outboxRetryMs: 60_000,
 } as const
