@@ -3,12 +3,13 @@ import type { Handlers } from '../../rpc/types.ts'
 import type { NodeContext } from '../node-context.ts'
 import { authHandlers } from './auth.ts'
 import { configHandlers } from './config.ts'
+import { devicesHandlers, type PairingContext } from './devices.ts'
 import { nodeHandlers } from './node.ts'
 import { syncHandlers } from './sync.ts'
 import { usersHandlers } from './users.ts'
 
 /** Every method the node itself answers. */
-export function nodeMethodHandlers(node: NodeContext): Handlers {
+export function nodeMethodHandlers(node: NodeContext & PairingContext): Handlers {
   return {
     ...introspectionHandlers(node.version),
     ...nodeHandlers(node),
@@ -16,6 +17,7 @@ export function nodeMethodHandlers(node: NodeContext): Handlers {
     ...authHandlers(node),
     ...configHandlers(node),
     ...syncHandlers(node),
+    ...devicesHandlers(node),
   }
 }
 

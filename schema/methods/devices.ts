@@ -1,10 +1,110 @@
 import { z } from 'zod'
 import { LIMITS } from '../limits.ts'
-import { Did, defineMethod, listOf, Millis, NoParams } from './method.ts'
+import { Did, defineMethod, Id, listOf, Millis, NoParams } from './method.ts'
 
-export const DeviceName = z.string().min(1).max(LIMITS.nameCharacters)
+const DeviceName = z.string().min(1).max(LIMITS.nameCharacters)
+/** Six digits; a space in the middle is how they are read aloud. */
+const Check = z.string().regex(/^\s*\d{3}\s?\d{3}\s*$/, 'six digits')
+
+export const PairingStatus = z.object({
+  pairingId: z.string(),
+  /** `started`: this node made the code; `joined`: it was given one. */
+  side: z.enum(['started', 'joined']),
+  /**
+   * waiting: no device has used the code; joined: both show a check; confirmed: this side is sure;
+   * done: the new device is one of the person's.
+   */
+  state: z.enum(['waiting', 'joined', 'confirmed', 'done', 'failed', 'expired']),
+  did: z.string(),
+  check: z.string().optional(),
+  /** Of the new device. */
+  deviceName: z.string().optional(),
+  deviceDid: z.string().optional(),
+  expiresAt: Millis,
+})
 
 export const devicesMethods = {
+  'devices.pair.start': defineMethod({
+    summary: 'Make a code that brings one new device of this user in, within ten minutes.',
+    access: 'admin',
+    served: 'gateway',
+    params: NoParams,
+    result: z.object({
+      pairingId: z.string(),
+      /** To be typed on the new device, or read there from `qr`. */
+      code: z.string(),
+      /** The code as a QR code of block characters, lines ending in a newline. */
+      qr: z.string(),
+      expiresAt: Millis,
+    }),
+    errors: ['Unavailable', 'RateLimited', 'Exhausted'],
+    examples: [{ title: 'A code', params: {} }],
+  }),
+  'devices.pair.join': defineMethod({
+    summary: 'Become a device of the person who made the code; both sides then confirm the same six digits.',
+    access: 'owner',
+    params: z.strictObject({
+      code: z.string().min(1).max(LIMITS.pairingCodeCharacters),
+      /** What the person calls this device; the name of the computer when absent. */
+      deviceName: DeviceName.optional(),
+      /** Locks the keys on this device. Without one they open by themselves. */
+      passphrase: z.string().min(1).max(1_000).optional(),
+    }),
+    result: z.object({ pairingId: z.string(), did: z.string(), check: z.string() }),
+    errors: ['InvalidParams', 'Expired', 'Exhausted', 'Conflict', 'Unavailable', 'RateLimited'],
+    examples: [{ title: 'Join', params: { code: 'vivim1qtmmvpk' } }],
+    positional: ['code'],
+  }),
+  'devices.pair.confirm': defineMethod({
+    summary:
+      'Say that the other device shows these six digits too. The second of the two waits until all is done.',
+    access: 'open',
+    params: z.strictObject({
+      check: Check,
+      /** The one pairing that waits for it when absent. */
+      pairingId: Id.optional(),
+    }),
+    result: z.object({
+      /** The new device. */
+      deviceDid: z.string(),
+      /** Spaces handed over, in hex. */
+      spaces: z.array(z.string()),
+      /** False: the other side has yet to confirm. */
+      complete: z.boolean(),
+    }),
+    errors: [
+      'Unauthorized',
+      'NotFound',
+      'InvalidParams',
+      'Forbidden',
+      'Conflict',
+      'Expired',
+      'Exhausted',
+      'Unavailable',
+      'StorageFull',
+    ],
+    examples: [{ title: 'They are the same', params: { check: '042137' } }],
+    positional: ['check'],
+    timeoutMs: LIMITS.pairingMs + LIMITS.pairingGraceMs,
+  }),
+  'devices.pair.status': defineMethod({
+    summary: 'Say how far a pairing has come.',
+    access: 'open',
+    params: z.strictObject({ pairingId: Id.optional() }),
+    result: PairingStatus,
+    errors: ['Unauthorized', 'NotFound', 'InvalidParams'],
+    examples: [{ title: 'The only one', params: {} }],
+    positional: ['pairingId'],
+  }),
+  'devices.pair.cancel': defineMethod({
+    summary: 'End a pairing that is not done, on both sides.',
+    access: 'open',
+    params: z.strictObject({ pairingId: Id.optional() }),
+    result: PairingStatus,
+    errors: ['Unauthorized', 'NotFound', 'InvalidParams', 'Conflict'],
+    examples: [{ title: 'The only one', params: {} }],
+    positional: ['pairingId'],
+  }),
   'devices.list': defineMethod({
     summary: 'List your devices, this one first.',
     access: 'read',

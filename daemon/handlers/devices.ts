@@ -1,0 +1,74 @@
+import { authorise } from '../../rpc/access.ts'
+import type { Handlers, RpcCall, RpcConnection } from '../../rpc/types.ts'
+import { VivimError } from '../../schema/errors.ts'
+import type { Result } from '../../schema/methods/index.ts'
+import type { NodeContext } from '../node-context.ts'
+import type { PairingService } from '../pairing/pairing-service.ts'
+
+/** The part of the node these handlers need; without it there is no pairing. */
+export interface PairingContext {
+  readonly pairing?: PairingService
+}
+
+type Status = Result<'devices.pair.status'>
+type DevicesHandlers = Pick<
+  Handlers,
+  | 'devices.pair.start'
+  | 'devices.pair.join'
+  | 'devices.pair.confirm'
+  | 'devices.pair.status'
+  | 'devices.pair.cancel'
+>
+
+export function devicesHandlers(node: NodeContext & PairingContext): DevicesHandlers {
+  const service = () => {
+    if (node.pairing) return node.pairing
+    throw new VivimError('Unavailable', 'This node does not pair devices.')
+  }
+  const chosen = (pairingId: string | undefined, { connection }: RpcCall) =>
+    choose(service().list(), pairingId, connection).pairingId
+  return {
+    'devices.pair.start': (_params, { session }) => {
+      if (!session) throw new VivimError('Unauthorized')
+      return service().start(session.did)
+    },
+    'devices.pair.join': (params, { signal }) => service().join(params, signal),
+    'devices.pair.confirm': ({ pairingId, check }, call) =>
+      service().confirm(chosen(pairingId, call), check, call.signal),
+    'devices.pair.status': ({ pairingId }, call) => service().status(chosen(pairingId, call)),
+    'devices.pair.cancel': ({ pairingId }, call) => service().cancel(chosen(pairingId, call)),
+  }
+}
+
+/**
+ * The pairing a caller means. What this node joined belongs to its owner: there may be no user yet. What it started
+ * belongs to that user's session.
+ * @throws VivimError `Unauthorized` for a caller without a session, whatever they asked for; `Forbidden` for one whose
+ * session may not do it; `NotFound`; `InvalidParams` when several fit
+ */
+function choose(all: readonly Status[], pairingId: string | undefined, connection: RpcConnection): Status {
+  const joined = all.filter(({ side }) => side === 'joined' && connection.ownerSocket)
+  const byOwner = pick(joined, pairingId)
+  if (byOwner && !connection.session) return byOwner
+  if (byOwner && pairingId !== undefined) return byOwner
+  const session = authorise('admin', connection)!
+  const started = all.filter(({ side, did }) => side === 'started' && did === session.did)
+  const found = pick([...joined, ...started], pairingId)
+  if (found) return found
+  throw new VivimError('NotFound', 'There is no such pairing.', {
+    field: 'pairingId',
+    hint: '`vivimd device pair` starts one.',
+  })
+}
+
+/** By id; without one, the pairing that a person would mean: one that waits for them, else the last. */
+function pick(pairings: readonly Status[], pairingId: string | undefined): Status | undefined {
+  if (pairingId !== undefined) return pairings.find((pairing) => pairing.pairingId === pairingId)
+  const of = (...states: Status['state'][]) => pairings.filter(({ state }) => states.includes(state))
+  const open = [of('joined', 'confirmed'), of('waiting')].find(({ length }) => length > 0) ?? []
+  if (open.length > 1)
+    throw new VivimError('InvalidParams', 'Several pairings are under way: say which.', {
+      field: 'pairingId',
+    })
+  return open[0] ?? pairings.at(-1)
+}
