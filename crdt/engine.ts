@@ -11,8 +11,8 @@ export type SyncEvent =
   | { readonly type: 'frame'; readonly frame: Frame }
   /** Something was committed here, by whatever way: local writes, another session, or this one's `apply`. */
   | { readonly type: 'committed'; readonly frontier: Frontier }
-  /** Answers the effect `save-members`, and tells of members that came by another way. */
-  | { readonly type: 'members'; readonly members: KnownMembers }
+  /** Answers the effect `save-members`; with `news` it tells of members that came by another way instead. */
+  | { readonly type: 'members'; readonly members: KnownMembers; readonly news?: boolean }
   /** Answers the effect `read`. Empty: there is nothing from that position on. */
   | {
       readonly type: 'read'

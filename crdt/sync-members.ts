@@ -34,10 +34,10 @@ export function onMembersFrame({ session, effects }: Turn, frame: Extract<Frame,
   if (!frame.more) session.membersHeard = session.heard?.members
 }
 
-export function onMembers({ session }: Turn, members: KnownMembers): void {
+export function onMembers({ session }: Turn, members: KnownMembers, news: boolean): void {
   const removed = session.members.peerIsMember && !members.peerIsMember
   session.members = members
-  session.saving = Math.max(0, session.saving - 1)
+  if (!news) session.saving = Math.max(0, session.saving - 1)
   if (removed) throw new SessionEnd('not-a-device')
 }
 

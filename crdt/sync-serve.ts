@@ -54,13 +54,17 @@ export function onRead(turn: Turn, segments: readonly Uint8Array[]): void {
   }
   // What this side said it has is not there: it cannot keep its word, and says so rather than wait for ever.
   if (sequence === wanted!.sequence) throw new SessionEnd('closing')
+  session.served = new Map(session.served).set(logName(wanted!), sequence - 1)
   const runs = sequence > wanted!.upTo ? others : [...others, { ...wanted!, sequence }]
   session.serve = runs.length > 0 ? { runs, credit } : undefined
 }
 
 export function onAck({ session, effects }: Turn, positions: readonly LogPosition[], credit: number): void {
   const heads = sequencesOf(session.frontier)
-  const held = positions.every((position) => position.sequence <= (heads.get(logName(position)) ?? 0))
+  const held = positions.every((position) => {
+    const name = logName(position)
+    return position.sequence <= Math.max(heads.get(name) ?? 0, session.served.get(name) ?? 0)
+  })
   insist(held && credit <= session.unacknowledged)
   session.unacknowledged -= credit
   if (session.serve) session.serve = { ...session.serve, credit: session.serve.credit + credit }

@@ -53,6 +53,8 @@ export interface Session extends SyncState {
   taken: ReadonlyMap<string, number>
   /** What is on its way there. */
   serve: Serve | undefined
+  /** By log name: the last operation sent. The disk may be ahead of what we were told is committed. */
+  served: ReadonlyMap<string, number>
   /** Segment bytes sent without an ACK. */
   unacknowledged: number
   /** Digest of the frontier that the other side is known to hold. */
@@ -102,6 +104,7 @@ export function newSession(limits: SyncLimits): Session {
     pull: undefined,
     taken: new Map(),
     serve: undefined,
+    served: new Map(),
     unacknowledged: 0,
     acknowledged: undefined,
     reading: 'nothing',

@@ -22,7 +22,7 @@ export function take(turn: Turn, event: SyncEvent): void {
       holdFrontier(session, event.frontier)
       break
     case 'members':
-      onMembers(turn, event.members)
+      onMembers(turn, event.members, event.news ?? false)
       break
     case 'read':
       onRead(turn, event.segments)

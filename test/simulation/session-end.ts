@@ -1,0 +1,162 @@
+import type { SyncEffect, SyncEvent, SyncLimits, SyncState } from '../../crdt/engine.ts'
+import { decodeFrame, encodeFrame, type Frame } from '../../crdt/sync-frames.ts'
+import type { Replica } from './replica.ts'
+
+/** The engine under test: the real one, or one that was broken on purpose. */
+export interface Engine {
+  newSync(limits?: SyncLimits): SyncState
+  step(state: SyncState, event: SyncEvent): { state: SyncState; effects: readonly SyncEffect[] }
+}
+
+export interface Totals {
+  frames: number
+  bytes: number
+  inSync: number
+  readonly kinds: Map<string, number>
+  /** Reasons of sessions that ended by themselves. */
+  readonly byes: string[]
+  /** The most segment bytes a side held without having merged them, beyond its credit. */
+  overCredit: number
+}
+
+export function newTotals(): Totals {
+  return { frames: 0, bytes: 0, inSync: 0, kinds: new Map(), byes: [], overCredit: Number.NEGATIVE_INFINITY }
+}
+
+const BEFORE_MEMBERSHIP: readonly Frame['type'][] = ['state', 'members', 'bye']
+
+/** One side of a stream: carries out what the engine asks for, each answer when the world says so. */
+export class SessionEnd {
+  readonly replica: Replica
+  readonly peer: Replica
+  /** Frames sent and not delivered, in order. */
+  readonly onTheWay: Uint8Array[] = []
+  /** Answers the engine waits for, and news of other sessions, in no order. */
+  readonly due: (() => void)[] = []
+  readonly #engine: Engine
+  readonly #limits: SyncLimits
+  readonly #totals: Totals
+  readonly #changed: (by: SessionEnd) => void
+  #state: SyncState
+  #held = 0
+  closed = false
+
+  constructor(options: {
+    readonly engine: Engine
+    readonly replica: Replica
+    readonly peer: Replica
+    readonly limits: SyncLimits
+    readonly totals: Totals
+    /** This side merged something: other sessions of the replica hear of it. */
+    readonly changed: (by: SessionEnd) => void
+  }) {
+    this.#engine = options.engine
+    this.replica = options.replica
+    this.peer = options.peer
+    this.#limits = options.limits
+    this.#totals = options.totals
+    this.#changed = options.changed
+    this.#state = options.engine.newSync(options.limits)
+  }
+
+  get phase(): SyncState['phase'] {
+    return this.#state.phase
+  }
+
+  start(): void {
+    const { replica, peer } = this
+    this.event({ type: 'start', frontier: replica.frontier(), members: replica.members(peer.device) })
+    this.event({ type: 'missing-blobs', hashes: replica.missingBlobs() })
+  }
+
+  receive(bytes: Uint8Array): void {
+    const frame = decodeFrame(bytes)
+    if (frame.type === 'segment') {
+      this.#held += frame.bytes.length
+      this.#totals.overCredit = Math.max(this.#totals.overCredit, this.#held - this.#limits.credit)
+    }
+    this.event({ type: 'frame', frame })
+  }
+
+  event(event: SyncEvent): void {
+    if (this.closed) return
+    const { state, effects } = this.#engine.step(this.#state, event)
+    this.#state = state
+    for (const effect of effects) this.#perform(effect)
+  }
+
+  /** News of a commit travels on its own and may be overtaken. */
+  announceCommit(): void {
+    const frontier = this.replica.frontier()
+    this.due.push(() => this.event({ type: 'committed', frontier }))
+  }
+
+  announceMembers(): void {
+    const { replica, peer, due } = this
+    due.push(() => this.event({ type: 'members', members: replica.members(peer.device), news: true }))
+  }
+
+  #perform(effect: SyncEffect): void {
+    const { replica, peer, due } = this
+    switch (effect.type) {
+      case 'send':
+        this.#send(effect.frame)
+        break
+      case 'save-members':
+        due.push(() => {
+          replica.saveMembers(effect.documents)
+          this.event({ type: 'members', members: replica.members(peer.device) })
+          this.#changed(this)
+        })
+        break
+      case 'read':
+        this.#mayTell('read')
+        due.push(() =>
+          this.event({ type: 'read', log: effect.log, ...replica.read(effect.log, effect.maxBytes) }),
+        )
+        break
+      case 'apply':
+        due.push(() => this.#apply(effect.segments))
+        break
+      case 'read-blob':
+        this.#mayTell('read-blob')
+        due.push(() =>
+          this.event({ type: 'blob', ...replica.readBlob(effect.hash, effect.offset, effect.maxBytes) }),
+        )
+        break
+      case 'store-blob-piece':
+        replica.storeBlobPiece(effect.hash, effect.offset, effect.total, effect.bytes)
+        break
+      case 'in-sync':
+        this.#totals.inSync++
+        break
+      case 'close':
+        this.closed = true
+        this.#totals.byes.push(effect.reason)
+        break
+      case 'acknowledged':
+      case 'progress':
+        break
+    }
+  }
+
+  #apply(segments: readonly Uint8Array[]): void {
+    const applied = this.replica.apply(segments)
+    this.#held -= segments.reduce((sum, { length }) => sum + length, 0)
+    this.event(applied ? { type: 'applied', ...applied } : { type: 'refused' })
+    if (applied) this.#changed(this)
+  }
+
+  #send(frame: Frame): void {
+    if (!BEFORE_MEMBERSHIP.includes(frame.type)) this.#mayTell(frame.type)
+    const bytes = encodeFrame(frame)
+    this.#totals.frames++
+    this.#totals.bytes += bytes.length
+    this.#totals.kinds.set(frame.type, (this.#totals.kinds.get(frame.type) ?? 0) + 1)
+    this.onTheWay.push(bytes)
+  }
+
+  #mayTell(what: string): void {
+    if (!this.replica.isMember(this.peer.device)) throw new Error(`${what} for a device that is no member`)
+  }
+}
