@@ -19,7 +19,8 @@ export function decodeAnnouncement(bytes: Uint8Array): Announcement | undefined 
     const parts = decodeCanonical(bytes)
     if (!Array.isArray(parts) || parts.length !== 3 || parts[0] !== VERSION) return undefined
     const [, frontier, at] = parts
-    if (!(frontier instanceof Uint8Array) || frontier.length !== 32 || typeof at !== 'number') return undefined
+    if (!(frontier instanceof Uint8Array) || frontier.length !== 32 || typeof at !== 'number')
+      return undefined
     return { frontier, at }
   } catch {
     return undefined

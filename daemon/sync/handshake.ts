@@ -1,9 +1,11 @@
 import {
-  decodeHello,
+  decodeHelloAnswer,
+  decodeHelloNonce,
   decodeHelloTags,
-  encodeHello,
+  encodeHelloAnswer,
+  encodeHelloNonce,
   encodeHelloTags,
-  HELLO_NONCE_BYTES,
+  helloAnswerTag,
   helloKey,
   helloTags,
   matchTags,
@@ -22,7 +24,12 @@ type Random = (bytes: number) => Uint8Array
 /** A user of this node, as far as a handshake needs them. */
 export interface SpaceCandidate {
   readonly keys: UserKeys
+  /** 32 bytes, once it is known. */
+  readonly frontierDigest: Uint8Array | undefined
 }
+
+const NONCE_BYTES = 16
+const DIGEST_BYTES = 32
 
 /**
  * Opens a stream to another device and shows that both hold a key of the same space, without naming it.
@@ -37,9 +44,9 @@ export async function proposeSpace(
   const stream = await network.open(device, SYNC_PROTOCOL, SYNC_STREAM)
   try {
     const signal = AbortSignal.timeout(LIMITS.syncHelloMs)
-    const initiatorNonce = random(HELLO_NONCE_BYTES)
-    await stream.send(encodeHello(initiatorNonce), signal)
-    const responderNonce = decodeHello(await next(stream, signal))
+    const initiatorNonce = random(NONCE_BYTES)
+    await stream.send(encodeHelloNonce(initiatorNonce), signal)
+    const responderNonce = decodeHelloNonce(await next(stream, signal))
     const parties = {
       keys: keys.epochs.map(({ key }) => helloKey(key)),
       initiatorPeerId: network.peerId,
@@ -48,8 +55,8 @@ export async function proposeSpace(
       responderNonce,
     }
     await stream.send(encodeHelloTags(helloTags({ ...parties, direction: 'initiator', pad: random })), signal)
-    const answer = decodeHelloTags(await next(stream, signal))
-    if (matchTags(answer, { ...parties, direction: 'responder' }) === undefined) throw stranger()
+    const { tag } = decodeHelloAnswer(await next(stream, signal))
+    if (matchTags(tag, { ...parties, direction: 'responder' }) === undefined) throw stranger()
     return stream
   } catch (error) {
     stream.abort('no common space')
@@ -59,8 +66,8 @@ export async function proposeSpace(
 }
 
 /**
- * Answers a stream: whose space it is for, or undefined. A stranger gets tags of nothing that look like any other, so
- * they learn only that a node is there.
+ * Answers a stream: whose space it is for, or undefined. A stranger gets bytes that look like any
+ * other answer, so they learn only that a node is there.
  */
 export async function answerProposal<C extends SpaceCandidate>(
   stream: FrameStream,
@@ -69,9 +76,9 @@ export async function answerProposal<C extends SpaceCandidate>(
   random: Random,
 ): Promise<C | undefined> {
   const signal = AbortSignal.timeout(LIMITS.syncHelloMs)
-  const initiatorNonce = decodeHello(await next(stream, signal))
-  const responderNonce = random(HELLO_NONCE_BYTES)
-  await stream.send(encodeHello(responderNonce), signal)
+  const initiatorNonce = decodeHelloNonce(await next(stream, signal))
+  const responderNonce = random(NONCE_BYTES)
+  await stream.send(encodeHelloNonce(responderNonce), signal)
   const tags = decodeHelloTags(await next(stream, signal))
   const owners = candidates.flatMap((candidate) =>
     candidate.keys.epochs.map(({ key }) => ({ candidate, key: helloKey(key) })),
@@ -84,8 +91,9 @@ export async function answerProposal<C extends SpaceCandidate>(
   }
   const matched = matchTags(tags, { ...parties, keys: owners.map(({ key }) => key), direction: 'initiator' })
   const owner = matched === undefined ? undefined : owners[matched]
-  const answer = helloTags({ ...parties, keys: owner ? [owner.key] : [], direction: 'responder', pad: random })
-  await stream.send(encodeHelloTags(answer), signal)
+  const tag = helloAnswerTag({ ...parties, key: owner?.key, pad: random })
+  const frontier = owner?.candidate.frontierDigest ?? random(DIGEST_BYTES)
+  await stream.send(encodeHelloAnswer({ tag, frontier }), signal)
   return owner?.candidate
 }
 

@@ -119,7 +119,8 @@ export class SyncService {
 
   #user(did: string): UserSync {
     const user = this.#users.get(did)
-    if (!user) throw new VivimError('Unavailable', 'That user is not being synchronised yet.', { retryAfterMs: 500 })
+    if (!user)
+      throw new VivimError('Unavailable', 'That user is not being synchronised yet.', { retryAfterMs: 500 })
     return user
   }
 

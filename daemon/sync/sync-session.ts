@@ -1,5 +1,5 @@
-import { newSync, step } from '../../crdt/engine.ts'
 import type { SyncEffect, SyncEvent, SyncState } from '../../crdt/engine.ts'
+import { newSync, step } from '../../crdt/engine.ts'
 import type { Frontier } from '../../crdt/frontier.ts'
 import { type ByeReason, decodeFrame, encodeFrame } from '../../crdt/sync-frames.ts'
 import { VivimError } from '../../schema/errors.ts'
@@ -45,6 +45,7 @@ export class SyncSession {
   readonly #waiting = new Set<{ resolve(totals: SyncTotals): void; reject(error: unknown): void }>()
   #state: SyncState = newSync()
   #sending: Promise<void> = Promise.resolve()
+  #storing: Promise<unknown> = Promise.resolve()
   #device: PeerDevice | undefined
   #ended: ByeReason | undefined
   readonly #over = new AbortController()
@@ -72,10 +73,13 @@ export class SyncSession {
     try {
       const [frontier, members] = await Promise.all([replicate('frontier', {}), replicate('members', {})])
       this.#event({ type: 'start', frontier, members: this.#known(members) })
+      this.#ask(replicate('missingBlobs', {}), (hashes) => ({ type: 'missing-blobs', hashes }))
       for (;;) {
         const bytes = await stream.receive(this.#over.signal)
         if (!bytes || this.ended) break
         this.#frame(bytes)
+        // Pieces of blobs would pile up before a slow disk.
+        await this.#storing
       }
       this.#end('closing')
     } catch (error) {
@@ -97,7 +101,7 @@ export class SyncSession {
 
   /** Members came by another way. */
   members(members: ReplicaMembers): void {
-    this.#event({ type: 'members', members: this.#known(members) })
+    this.#event({ type: 'members', members: this.#known(members), news: true })
   }
 
   /** Compares, and resolves once both hold the same. @throws VivimError `Unavailable` when the session ends before */
@@ -140,31 +144,50 @@ export class SyncSession {
     const { replicate } = this.#options
     switch (effect.type) {
       case 'send':
-        return this.#send(encodeFrame(effect.frame))
+        this.#send(encodeFrame(effect.frame))
+        break
       case 'save-members':
-        return this.#ask(replicate('saveMembers', { documents: effect.documents }), (members) => {
+        this.#ask(replicate('saveMembers', { documents: effect.documents }), (members) => {
           this.#options.onMembers(members)
           return { type: 'members', members: this.#known(members) }
         })
+        break
       case 'read':
-        return this.#ask(replicate('read', effect), (read) => ({ type: 'read', log: effect.log, ...read }))
+        this.#ask(
+          this.#sent(() => replicate('read', effect)),
+          (read) => ({
+            type: 'read',
+            log: effect.log,
+            ...read,
+          }),
+        )
+        break
       case 'apply':
-        return this.#apply(effect.segments)
+        this.#apply(effect.segments)
+        break
       case 'read-blob':
-        return this.#ask(replicate('readBlob', effect), (piece) => ({ type: 'blob', ...piece }))
+        this.#ask(
+          this.#sent(() => replicate('readBlob', effect)),
+          (piece) => ({ type: 'blob', ...piece }),
+        )
+        break
       case 'store-blob-piece':
-        return this.#ask(replicate('storeBlobPiece', effect))
+        this.#storing = replicate('storeBlobPiece', effect)
+        this.#ask(this.#storing)
+        break
       case 'acknowledged': {
         const device = this.#device?.device
         if (device) this.#ask(replicate('acknowledged', { device, positions: effect.positions }))
-        return
+        break
       }
       case 'in-sync':
-        return this.#inSync(effect)
+        this.#inSync(effect)
+        break
       case 'close':
-        return this.#end(effect.reason)
+        this.#end(effect.reason)
+        break
       case 'progress':
-        return
+        break
     }
   }
 
@@ -173,7 +196,8 @@ export class SyncSession {
       ({ frontier, missingBlobs }) => this.#event({ type: 'applied', frontier, missingBlobs }),
       (error: unknown) => {
         // What does not verify is the peer's fault; a full disk or a closed worker is ours.
-        const theirs = error instanceof VivimError && ['Corrupt', 'Forbidden', 'TooLarge'].includes(error.code)
+        const theirs =
+          error instanceof VivimError && ['Corrupt', 'Forbidden', 'TooLarge'].includes(error.code)
         if (!theirs) return this.#fail(error)
         this.#options.log.warn(
           { device: this.#device?.deviceDid, reason: error.message },
@@ -209,6 +233,11 @@ export class SyncSession {
     )
   }
 
+  /** What is read waits until what was read before has gone out: memory stays bounded by what one read gives. */
+  #sent<T>(read: () => Promise<T>): Promise<T> {
+    return this.#sending.then(read)
+  }
+
   #send(frame: Uint8Array): void {
     this.#sending = this.#sending.then(() => this.#options.stream.send(frame))
     this.#sending.catch((error: unknown) => this.#fail(error))
@@ -217,7 +246,10 @@ export class SyncSession {
   #fail(error: unknown): void {
     if (this.ended) return
     const reason = error instanceof Error ? error.message : String(error)
-    this.#options.log.warn({ device: this.#device?.deviceDid, reason }, 'a session with another device failed')
+    this.#options.log.warn(
+      { device: this.#device?.deviceDid, reason },
+      'a session with another device failed',
+    )
     this.close('closing')
   }
 

@@ -115,6 +115,10 @@ export class UserSync {
     this.#reach()
   }
 
+  get frontierDigest(): Uint8Array | undefined {
+    return this.#frontier && frontierDigest(this.#frontier)
+  }
+
   get otherDevices(): readonly KnownDevice[] {
     return this.#devices.list.filter(({ deviceDid }) => deviceDid !== this.keys.deviceDid)
   }
@@ -128,7 +132,8 @@ export class UserSync {
         .filter(({ deviceDid }) => wanted(deviceDid))
         .map((device) => this.#syncWith(device, signal)),
     )
-    const sum = (key: keyof SyncTotals) => outcomes.reduce((total, { totals }) => total + (totals?.[key] ?? 0), 0)
+    const sum = (key: keyof SyncTotals) =>
+      outcomes.reduce((total, { totals }) => total + (totals?.[key] ?? 0), 0)
     return {
       applied: sum('applied'),
       sent: sum('sent'),

@@ -32,6 +32,7 @@ export interface ReplicaActions {
     readonly operations: number
     readonly missingBlobs: readonly Uint8Array[]
   }
+  missingBlobs(params: Record<never, never>): readonly Uint8Array[]
   readBlob(params: {
     readonly hash: Uint8Array
     readonly offset: number
@@ -79,6 +80,7 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
         missingBlobs: blobs.missing(LIMITS.syncBlobsAsked),
       }
     },
+    missingBlobs: () => blobs.missing(LIMITS.syncBlobsAsked),
     readBlob: ({ hash, offset, maxBytes }) => blobs.read(hash, offset, maxBytes),
     storeBlobPiece: (piece) => {
       const waiting = blobs.store(piece)

@@ -25,6 +25,13 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['user delete', "remove a user's keys and database", user('delete')],
       ['whoami', 'say whom commands sign in as', user('whoami')],
     ]),
+    ...group('Devices', [
+      ['device pair', 'make a code that brings a new device in', device('pair')],
+      ['device join', 'make this one of the devices of whoever made the code', device('join')],
+      ['device confirm', 'say that both devices show the same six digits', device('confirm')],
+      ['device list', 'list your devices', device('list')],
+      ['device rename', 'give a device a name', device('rename')],
+    ]),
     ...group('Capture', [
       [
         'import',
@@ -65,6 +72,8 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['verify', 'check every chain, signature, hash and row', sync('verify')],
       ['rebuild', 'remake units, links, topics and indexes', sync('rebuild')],
       ['sync', 'show the state that two devices compare', sync('status')],
+      ['sync now', 'compare with your other devices and exchange what is missing', sync('now')],
+      ['sync cursors', 'say how far each other device has come', sync('cursors')],
       ['operations', 'list the signed operations', sync('operations')],
     ]),
     ...group('Everything else', [
@@ -89,6 +98,7 @@ function group(name: string, rows: readonly Row[]): CommandEntry[] {
 type NodeCommands = typeof import('./commands/node.ts')
 type ConfigCommands = typeof import('./commands/config.ts')
 type UserCommands = typeof import('./commands/users.ts')
+type DeviceCommands = typeof import('./commands/devices.ts')
 type CaptureCommands = typeof import('./commands/capture.ts')
 type ConversationCommands = typeof import('./commands/conversations.ts')
 type KnowledgeCommands = typeof import('./commands/knowledge.ts')
@@ -100,6 +110,8 @@ const config = (name: keyof ConfigCommands['configCommands']) => async () =>
   (await import('./commands/config.ts')).configCommands[name]
 const user = (name: keyof UserCommands['userCommands']) => async () =>
   (await import('./commands/users.ts')).userCommands[name]
+const device = (name: keyof DeviceCommands['deviceCommands']) => async () =>
+  (await import('./commands/devices.ts')).deviceCommands[name]
 const capture = (name: keyof CaptureCommands['captureCommands']) => async () =>
   (await import('./commands/capture.ts')).captureCommands[name]
 const conversations = (name: keyof ConversationCommands['conversationCommands']) => async () =>

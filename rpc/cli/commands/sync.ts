@@ -1,9 +1,14 @@
 import { methodCommand } from '../method-command.ts'
-import { operationsView, rebuiltView, syncView, verifyView } from '../views/sync.ts'
+import { cursorsView, operationsView, rebuiltView, syncedView, syncView, verifyView } from '../views/sync.ts'
 
 export const syncCommands = {
   verify: methodCommand('sync.verify', { view: verifyView, exit: ({ ok }) => (ok ? 0 : 1) }),
   rebuild: methodCommand('sync.rebuild', { view: rebuiltView }),
   status: methodCommand('sync.status', { view: syncView }),
+  now: methodCommand('sync.now', {
+    view: syncedView,
+    exit: ({ devices }) => (devices.every(({ state }) => state === 'in-sync') ? 0 : 7),
+  }),
+  cursors: methodCommand('sync.cursors', { view: cursorsView }),
   operations: methodCommand('sync.operations', { view: operationsView }),
 }

@@ -2,7 +2,7 @@ import type { Result } from '../../../schema/methods/index.ts'
 import { verdict } from './node.ts'
 import { bold, type Style } from './style.ts'
 import { facts, more, table } from './table.ts'
-import { count, oneLine } from './text.ts'
+import { count, date, oneLine } from './text.ts'
 
 export function verifyView(result: Result<'sync.verify'>, style: Style): string {
   const { ok, operations, rows, problems } = result
@@ -34,6 +34,31 @@ export function syncView({ spaces }: Result<'sync.status'>, style: Style): strin
       ),
     )
     .join('\n')
+}
+
+/** One line a device, in words. */
+export function cursorsView({ items }: Result<'sync.cursors'>): string {
+  if (items.length === 0) return 'There is no other device yet. `vivimd device pair` adds one.\n'
+  return items
+    .map(({ name, connected, behind, upTo, lastSeenAt }) => {
+      const seen = lastSeenAt === null ? 'not seen yet' : `last seen ${date(lastSeenAt)}`
+      const held = upTo === null ? '' : ` up to ${date(upTo)}`
+      const state =
+        behind === 0
+          ? `caught up${held}`
+          : `has everything${held || ' but'}, ${count(behind, 'operation')} on the way`
+      return `${oneLine(name)}: ${state} (${connected ? 'connected' : seen})\n`
+    })
+    .join('')
+}
+
+export function syncedView({ applied, sent, ms, devices }: Result<'sync.now'>): string {
+  if (devices.length === 0) return 'There is no other device yet. `vivimd device pair` adds one.\n'
+  const lines = devices
+    .filter(({ state }) => state !== 'in-sync')
+    .map(({ deviceDid, message }) => `  ${deviceDid}: ${oneLine(message ?? 'failed')}\n`)
+  const there = devices.length - lines.length
+  return `In sync with ${there} of ${count(devices.length, 'device')}: ${applied} operations came, ${sent} went (${ms} ms)\n${lines.join('')}`
 }
 
 export function operationsView({ items, nextCursor }: Result<'sync.operations'>, style: Style): string {
