@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { naturalSocket, ownsSocketFolder, type Paths } from '../config/paths.ts'
@@ -8,6 +9,7 @@ import { listenOnSocket } from '../rpc/socket-server.ts'
 import type { RpcLog } from '../rpc/types.ts'
 import { VivimError } from '../schema/errors.ts'
 import { LIMITS } from '../schema/limits.ts'
+import type { PairingContext } from './handlers/devices.ts'
 import { nodeMethodHandlers, userCallHandler } from './handlers/index.ts'
 import { nodeSeedOfHome } from './home.ts'
 import { AuthGateway } from './identity/auth-gateway.ts'
@@ -21,6 +23,7 @@ import { Metrics } from './metrics.ts'
 import { createNetwork } from './network/libp2p-network.ts'
 import { NetworkSwitch } from './network/network-switch.ts'
 import type { NodeContext } from './node-context.ts'
+import { PairingService } from './pairing/pairing-service.ts'
 import { SyncService } from './sync/sync-service.ts'
 import { TokenizerService } from './tokenizer/tokenizer-service.ts'
 import { UserDatabaseManager } from './users/user-database-manager.ts'
@@ -171,8 +174,32 @@ async function start(
     stop: (control) => control.stop(),
   })
 
+  const pairing = await lifecycle.start('pairing', {
+    start: () =>
+      new PairingService({
+        network,
+        now,
+        random,
+        log: log.child({ subsystem: 'pairing' }),
+        keysOf: (did) => users.keysOf(did),
+        userOf: (did) => users.list().find((user) => user.did === did),
+        ownName: hostname,
+        createPairedUser: (user) => users.createPairedUser(user),
+        onPaired: (keys) => keepInStep(keys),
+        addMember: async (did, document) => {
+          await keepInStep(await users.keysOf(did))
+          await sync.addMember(did, document)
+        },
+        nameDevice: (did, deviceDid, name) => nameDevices(users, did, new Map([[deviceDid, name]])),
+        rendezvous: (keys) => sync.rendezvous(keys),
+      }),
+    stop: (service) => service.stop(),
+  })
+
+  const elapsedMs = () => Math.round((performance.now() - options.startedMonotonic) * 10) / 10
+  // A caller may be quicker than we are with noting that the socket answers.
   let readyMs = 0
-  const context: NodeContext = {
+  const context: NodeContext & PairingContext = {
     version,
     now,
     log: log.child({ subsystem: 'rpc' }),
@@ -188,6 +215,7 @@ async function start(
       },
     },
     sync,
+    pairing,
     counters: () => metrics.counters(),
     status: () => ({
       version,
@@ -195,7 +223,7 @@ async function start(
       peerId,
       pid: process.pid,
       startedAt,
-      readyMs,
+      readyMs: readyMs || elapsedMs(),
       rssMb: Math.round(process.memoryUsage.rss() / 1e5) / 10,
       multiaddrs: [...network.multiaddrs()],
       peers: network.peers().length,
@@ -236,7 +264,7 @@ async function start(
     stop: (server) => server.close(),
   })
 
-  readyMs = Math.round((performance.now() - options.startedMonotonic) * 10) / 10
+  readyMs = elapsedMs()
   void users.resumePending().catch((error) => log.error({ err: error }, 'unfinished work was not resumed'))
   void keepAllInStep(users, keepInStep, syncLog)
   return {
@@ -260,6 +288,32 @@ async function keepAllInStep(
     } catch (error) {
       log.warn({ code: codeOf(error) }, 'a user is not looked after before they sign in')
     }
+  }
+}
+
+/** Names a new device, and this one after its machine if it has no name. */
+async function nameDevices(
+  users: UserDatabaseManager,
+  did: string,
+  names: ReadonlyMap<string, string>,
+): Promise<void> {
+  const client = await users.getClient(did)
+  const { items } = await client.call('devices.list', {}, ownCall())
+  const taken = new Set(items.map(({ name }) => name))
+  for (const { deviceDid, named, thisDevice } of items) {
+    const wanted = names.get(deviceDid) ?? (thisDevice && !named ? hostname() : undefined)
+    if (wanted === undefined) continue
+    const name = unusedName(wanted, taken)
+    taken.add(name)
+    await client.call('devices.rename', { deviceDid, name }, ownCall())
+  }
+}
+
+/** The name itself, or with the first number that nobody has: people say which device they mean by its name. */
+function unusedName(wanted: string, taken: ReadonlySet<string>): string {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? wanted : `${wanted} ${number}`
+    if (!taken.has(name)) return name
   }
 }
 

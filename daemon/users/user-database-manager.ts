@@ -5,9 +5,9 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
 import type { Random } from '../identity/key-wrapping.ts'
-import type { Keystore, UserRecord } from '../identity/keystore.ts'
+import type { Keystore, PairedUser, UserRecord } from '../identity/keystore.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
-import { createUser } from './create-user.ts'
+import { createPairedUser, createUser } from './create-user.ts'
 import { OpenUsers } from './open-users.ts'
 import { PendingUsers } from './pending-users.ts'
 import { RestartBackoff } from './restart-backoff.ts'
@@ -101,6 +101,15 @@ export class UserDatabaseManager {
     const { keystore, usersFolder, random } = this.#options
     const createDatabase = (keys: UserKeys) => this.createUserDatabase(keys)
     return createUser({ keystore, usersFolder, random, createDatabase }, params)
+  }
+
+  /** Makes this node a device of somebody, from what another device handed over. @throws as `createPairedUser` */
+  async createPairedUser(user: PairedUser): Promise<UserKeys> {
+    const { keystore, usersFolder, random } = this.#options
+    const createDatabase = (keys: UserKeys) => this.createUserDatabase(keys)
+    const keys = await createPairedUser({ keystore, usersFolder, random, createDatabase }, user)
+    if (!user.unattended) this.#unlocked.set(keys.did, keys)
+    return keys
   }
 
   /** Makes the empty database of new keys and checks that it answers. Leaves it closed. */

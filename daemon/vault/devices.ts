@@ -28,7 +28,7 @@ export class Devices {
         const { connected, lastSeenAt, behind } = this.#cursors.progressOf(device)
         return {
           deviceDid,
-          name: this.nameOf(deviceDid),
+          ...this.#name(deviceDid),
           thisDevice: false,
           addedAt: knownSince,
           capabilities: [...capabilities],
@@ -42,7 +42,7 @@ export class Devices {
       items: [
         {
           deviceDid: this.#own,
-          name: this.nameOf(this.#own),
+          ...this.#name(this.#own),
           thisDevice: true,
           addedAt: own?.knownSince ?? null,
           capabilities: [...(own?.capabilities ?? [])],
@@ -73,6 +73,10 @@ export class Devices {
   /** The name its owner gave it, else the end of its DID. */
   nameOf(deviceDid: string): string {
     return this.#givenName(deviceDid) ?? `device ${deviceDid.slice(-6)}`
+  }
+
+  #name(deviceDid: string): { name: string; named: boolean } {
+    return { name: this.nameOf(deviceDid), named: this.#givenName(deviceDid) !== undefined }
   }
 
   #givenName(deviceDid: string): string | undefined {

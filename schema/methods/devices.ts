@@ -113,6 +113,8 @@ export const devicesMethods = {
       z.object({
         deviceDid: z.string(),
         name: z.string(),
+        /** Somebody gave it that name; else it is called after its DID. */
+        named: z.boolean(),
         thisDevice: z.boolean(),
         /** When this device first knew of it; null for one that has no document yet. */
         addedAt: Millis.nullable(),
