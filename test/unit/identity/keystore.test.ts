@@ -3,11 +3,21 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { decodeDid } from '../../../daemon/identity/did.ts'
+import { issueDeviceCertificate, PAIRED_CAPABILITIES } from '../../../daemon/identity/device-certificate.ts'
+import { decodeDid, encodeDid } from '../../../daemon/identity/did.ts'
 import { privateKeyOfSeed, publicKeyBytes, sign, verify } from '../../../daemon/identity/ed25519.ts'
 import { openWithPassphrase } from '../../../daemon/identity/key-wrapping.ts'
-import { Keystore, type NewUser } from '../../../daemon/identity/keystore.ts'
+import { Keystore, type NewUser, type PairedUser } from '../../../daemon/identity/keystore.ts'
+import { lastOfChain } from '../../../daemon/identity/member-document.ts'
 import { userHash } from '../../../daemon/identity/user-hash.ts'
+import {
+  type DeviceSecrets,
+  decodeSecrets,
+  encodeSecrets,
+  makeSecrets,
+  type UserKeys,
+} from '../../../daemon/identity/user-keys.ts'
+import { xWingPublicKey } from '../../../daemon/identity/x-wing.ts'
 import { VivimError } from '../../../schema/errors.ts'
 import { byteSearch } from '../../support/byte-search.ts'
 
@@ -155,6 +165,122 @@ describe('a keystore with a passphrase', () => {
   it('never counts right ones', async () => {
     const did = await makeUser({ passphrase: 'one' })
     for (let round = 0; round < 12; round++) await keystore.unlock(did, 'one')
+  })
+})
+
+describe('the keystore of a new user', () => {
+  it('holds what every device of theirs has, and the chain that makes this one theirs', async () => {
+    const did = await makeUser()
+    const keys = await keystore.unlock(did)
+    expect(keys.epochs).toEqual([{ epoch: 0, key: expect.any(Uint8Array) }])
+    expect(keys.receiveKey).toEqual(xWingPublicKey(keys.receiveSeed))
+    expect(keys.chain.length).toBe(1)
+    expect(lastOfChain(keys.chain)).toMatchObject({ did, deviceDid: keys.deviceDid, issuer: did })
+    const secrets = [keys.receiveSeed, keys.vaultKey, keys.spaceSecret, keys.bootToken, keys.epochs[0]!.key]
+    expect(new Set(secrets.map(String)).size).toBe(5)
+    for (const bytes of [...secrets, keys.receiveKey, ...keys.chain])
+      expect(bytes.buffer.byteLength).toBe(bytes.length)
+  })
+})
+
+describe('the keystore of a paired device', () => {
+  const secretsOf = ({ vaultKey, spaceSecret }: UserKeys): DeviceSecrets => ({
+    ...makeSecrets(random),
+    vaultKey,
+    spaceSecret,
+    epochs: [0, 3, 9].map((epoch) => ({ epoch, key: random(32) })),
+  })
+
+  async function pair(changes: Partial<PairedUser> = {}): Promise<{ user: PairedUser; elsewhere: UserKeys }> {
+    const first = new Keystore({ folder: join(folder, '..', 'first'), now: () => now, random })
+    const elsewhere = await first.create({ rootSeed: random(32), displayName: 'Ann', unattended: true })
+    const secrets = secretsOf(elsewhere)
+    const deviceDid = encodeDid(publicKeyBytes(privateKeyOfSeed(secrets.deviceSeed)))
+    const certificate = issueDeviceCertificate(elsewhere.deviceKey, {
+      did: elsewhere.did,
+      deviceDid,
+      issuer: elsewhere.deviceDid,
+      capabilities: PAIRED_CAPABILITIES,
+      sequence: 2,
+      issuedAt: now,
+    })
+    const { did } = elsewhere
+    const chain = [...elsewhere.chain, certificate]
+    return { user: { did, displayName: 'Ann', secrets, chain, unattended: true, ...changes }, elsewhere }
+  }
+
+  it('gives back what was handed over, without the root seed, also to the next process', async () => {
+    const { user } = await pair()
+    const made = await keystore.createPaired(user)
+    expect(keystore.list()).toEqual([])
+    keystore.finish(user.did)
+    expect(readJson(user.did).root).toBeNull()
+    for (const keys of [made, await new Keystore({ folder, now: () => now, random }).unlock(user.did)]) {
+      const { deviceSeed, ...rest } = user.secrets
+      expect(keys).toMatchObject({
+        ...rest,
+        did: user.did,
+        chain: user.chain.map((bytes) => new Uint8Array(bytes)),
+      })
+      expect(keys.deviceDid).toBe(encodeDid(publicKeyBytes(privateKeyOfSeed(deviceSeed))))
+    }
+    await expect(keystore.createPaired(user)).rejects.toMatchObject({ code: 'Conflict' })
+  })
+
+  it('opens with its passphrase and with no other', async () => {
+    const { user } = await pair({ passphrase: 'one', unattended: false })
+    await keystore.createPaired(user)
+    keystore.finish(user.did)
+    expect((await keystore.unlock(user.did, 'one')).vaultKey).toEqual(user.secrets.vaultKey)
+    for (const wrong of [undefined, 'two', ''])
+      await expect(keystore.unlock(user.did, wrong)).rejects.toMatchObject({ code: 'Unauthorized' })
+    expect(keystore.get(user.did)).toMatchObject({ unattended: false })
+  })
+
+  it('is refused when the certificates do not lead to it', async () => {
+    const { user, elsewhere } = await pair()
+    const other = await pair()
+    for (const chain of [
+      elsewhere.chain,
+      user.chain.slice(1),
+      [],
+      other.user.chain,
+      [...user.chain].reverse(),
+    ])
+      await expect(keystore.createPaired({ ...user, chain })).rejects.toMatchObject({ code: 'Corrupt' })
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  it('is Corrupt once its chain was cut or its secrets are not canonical', async () => {
+    const { user } = await pair()
+    await keystore.createPaired(user)
+    keystore.finish(user.did)
+    const record = readJson(user.did)
+    for (const certificates of [record.certificates.slice(1), record.certificates.slice(0, 1), []]) {
+      writeJson(user.did, { ...record, certificates })
+      await expect(keystore.unlock(user.did)).rejects.toMatchObject({ code: 'Corrupt' })
+    }
+  })
+
+  it('is swept away when the process ended before it was a user', async () => {
+    const { user } = await pair()
+    await keystore.createPaired(user)
+    const removed: string[] = []
+    await keystore.sweep((hash) => void removed.push(hash))
+    expect(removed).toEqual([userHash(user.did)])
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  it('keeps secrets in a form that only what wrote it reads', async () => {
+    const secrets = secretsOf(
+      await keystore.create({ rootSeed: random(32), displayName: null, unattended: true }),
+    )
+    expect(decodeSecrets(encodeSecrets(secrets))).toEqual(secrets)
+    const [first, second] = secrets.epochs
+    for (const epochs of [[], [second!, first!], [first!, first!], [{ epoch: -1, key: first!.key }]])
+      expect(decodeSecrets(encodeSecrets({ ...secrets, epochs }))).toBeUndefined()
+    expect(decodeSecrets(encodeSecrets({ ...secrets, receiveSeed: random(31) }))).toBeUndefined()
+    expect(decodeSecrets(encodeSecrets(secrets).slice(1))).toBeUndefined()
   })
 })
 
