@@ -24,10 +24,12 @@ interface Found {
   readonly origin: Origin
 }
 
+/** What is shown of a setting that holds a password. */
+const SECRET = '(set, not shown)'
+
 /** Environment variables of the earlier server that mean nothing here. */
 const IGNORED: Readonly<Record<string, string>> = {
   USER_DATABASE_URL: "USER_DATABASE_URL is ignored: where a user's database is follows from their DID.",
-  MASTER_DATABASE_URL: 'MASTER_DATABASE_URL is ignored: this build has no master yet.',
 }
 
 /**
@@ -50,6 +52,8 @@ export function loadConfig({ file, flags = {}, env = {}, cwd }: LoadConfigOption
     else found.set(key, { value: fallback, origin: 'default' })
   }
   const warnings = Object.entries(IGNORED).flatMap(([name, text]) => (env[name] ? [text] : []))
+  if (env.MASTER_DATABASE_URL && found.get('role')?.value !== 'bootstrap')
+    warnings.push('MASTER_DATABASE_URL is ignored: only a bootstrap node has a master database.')
   return new Config(file, stored, found, warnings)
 }
 
@@ -86,8 +90,9 @@ export class Config {
   get(key: string): ConfigItem {
     if (!isSettingKey(key)) throw unknownKey(key, 'NotFound')
     const { value, origin } = this.#found.get(key)!
-    const { dynamic = false, description } = settingOf(key)
-    return { key, value: (value ?? null) as ConfigItem['value'], origin, dynamic, description }
+    const { dynamic = false, secret = false, description } = settingOf(key)
+    const shown = secret && value !== undefined ? SECRET : (value ?? null)
+    return { key, value: shown as ConfigItem['value'], origin, dynamic, description }
   }
 
   /**

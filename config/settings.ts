@@ -12,6 +12,8 @@ export interface Setting<S extends z.ZodType = z.ZodType> {
   readonly flag?: string
   /** It can change while the node runs. */
   readonly dynamic?: true
+  /** It may hold a password: shown to nobody, only that it is set. */
+  readonly secret?: true
   /** A path: made absolute. */
   readonly path?: true
   readonly description: string
@@ -64,6 +66,7 @@ export const SETTINGS = {
   'master.databaseUrl': unset({
     schema: z.string().min(1).max(4_096),
     env: 'MASTER_DATABASE_URL',
+    secret: true,
     description: 'A PostgreSQL for the bootstrap role; without it the node runs one of its own.',
   }),
   'log.level': setting({

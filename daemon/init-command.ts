@@ -9,7 +9,7 @@ import type { InitServices } from './init-services.ts'
 import { type InitResult, initView } from './init-view.ts'
 import { keepListenAddress } from './listen-address.ts'
 import { acquireDataLock } from './lock.ts'
-import { nodeConfig, refuseNetworkRoles } from './node-config.ts'
+import { keepNetworkRole, networkRole, nodeConfig } from './node-config.ts'
 import { confirmRecoveryPhrase } from './recovery-check.ts'
 
 export interface InitOptions {
@@ -28,9 +28,13 @@ export function initCommand({ services, version, startedAt, randomInteger }: Ini
       name: { type: 'text', value: 'NAME', help: "the first user's display name" },
       'no-user': { type: 'flag', help: 'make no user' },
       'non-interactive': { type: 'flag', help: 'ask nothing' },
-      role: { type: 'text', value: 'ROLE', help: 'solo; others need a network, which this build has not' },
-      join: { type: 'text', value: 'WHERE', help: 'a master to join; needs a network as well' },
-      listen: { type: 'text', value: 'MULTIADDR', help: 'where to listen later; port 0: any free one, kept' },
+      role: { type: 'text', value: 'ROLE', help: 'solo (default), bootstrap: keeps the registry, or member' },
+      join: {
+        type: 'text',
+        value: 'MULTIADDR',
+        help: 'the bootstrap node to join: its multiaddr with /p2p/; makes a member',
+      },
+      listen: { type: 'text', value: 'MULTIADDR', help: 'where to listen; port 0: any free one, kept' },
       force: { type: 'flag', help: 'also inside a git work tree, or in a folder with other things' },
     },
     about: 'Running it again changes nothing that is there.',
@@ -39,7 +43,7 @@ export function initCommand({ services, version, startedAt, randomInteger }: Ini
       if (words.length > 0)
         throw usage('`vivimd init` takes no words.', 'The name of the user is --name NAME.')
       const { config, paths } = nodeConfig(invocation)
-      refuseNetworkRoles(config)
+      networkRole(config)
       if (!options.force) {
         refuseWorkTree(paths.home)
         refuseForeignFolder(paths)
@@ -47,11 +51,13 @@ export function initCommand({ services, version, startedAt, randomInteger }: Ini
       makeHome(paths)
       const lock = await acquireDataLock({ ...paths, version, startedAt })
       try {
-        await keepListenAddress(config)
+        const listen = await keepListenAddress(config)
+        const { role, join } = keepNetworkRole(config)
         const peerId = ensurePeerId(paths)
         const user = options['no-user'] ? undefined : await firstUser(services, paths, invocation)
-        const result: InitResult = { home: paths.home, peerId, role: config.value('role'), ...user }
-        invocation.print(result, (style) => initView(result, paths, style))
+        const result: InitResult = { home: paths.home, peerId, role, ...user }
+        const place = { config: paths.config, listen, joined: join?.text }
+        invocation.print(result, (style) => initView(result, place, style))
         for (const warning of config.warnings) invocation.note(`Warning: ${warning}`)
         if (user?.recoveryPhrase !== undefined && asks(invocation))
           await confirmRecoveryPhrase(invocation.io, user.recoveryPhrase, randomInteger)

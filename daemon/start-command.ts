@@ -2,7 +2,7 @@ import type { Command } from '../rpc/cli/command.ts'
 import { usage } from '../rpc/cli/option-parser.ts'
 import { peerIdOfHome } from './home.ts'
 import { held, isHolderAlive, isLockHeld, readLockHolder } from './lock.ts'
-import { nodeConfig, refuseNetworkRoles } from './node-config.ts'
+import { networkRole, nodeConfig } from './node-config.ts'
 import type { StartOptions } from './start-options.ts'
 
 export function startCommand(start: StartOptions): Command {
@@ -11,7 +11,7 @@ export function startCommand(start: StartOptions): Command {
     options: {
       foreground: { type: 'flag', help: 'stay, log to stderr, and print `ready`' },
       wait: { type: 'number', value: 'SECONDS', help: 'how long to wait until it is ready; default 15' },
-      listen: { type: 'text', value: 'MULTIADDR', help: 'where to listen later' },
+      listen: { type: 'text', value: 'MULTIADDR', help: 'where to listen' },
       'log-level': { type: 'text', value: 'LEVEL', help: 'trace, debug, info, warn, error or silent' },
       detached: {
         type: 'flag',
@@ -23,7 +23,7 @@ export function startCommand(start: StartOptions): Command {
       const settings = nodeConfig(invocation)
       const { config, paths } = settings
       const peerId = peerIdOfHome(paths)
-      refuseNetworkRoles(config)
+      networkRole(config)
       if (invocation.options.foreground) {
         const { runInForeground } = await import('./foreground.ts')
         return runInForeground({ ...start, invocation, config, paths, peerId })

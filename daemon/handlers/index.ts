@@ -4,6 +4,7 @@ import type { NodeContext } from '../node-context.ts'
 import { authHandlers } from './auth.ts'
 import { configHandlers } from './config.ts'
 import { devicesHandlers, type PairingContext } from './devices.ts'
+import { masterHandlers } from './master.ts'
 import { nodeHandlers } from './node.ts'
 import { syncHandlers } from './sync.ts'
 import { usersHandlers } from './users.ts'
@@ -16,6 +17,7 @@ export function nodeMethodHandlers(node: NodeContext & PairingContext): Handlers
     ...usersHandlers(node),
     ...authHandlers(node),
     ...configHandlers(node),
+    ...masterHandlers(node),
     ...syncHandlers(node),
     ...devicesHandlers(node),
   }

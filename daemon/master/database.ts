@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
@@ -10,8 +11,13 @@ const FOLDER = new URL('../../schema/master/', import.meta.url)
 const MIGRATION_LOCK = 7_601_846
 const UNDEFINED_TABLE = '42P01'
 const READ_ONLY = '25006'
+const CLOSE_MS = 1_000
 
-export type Row = Readonly<Record<string, unknown>>
+export interface QueryResult {
+  readonly rows: readonly Readonly<Record<string, unknown>>[]
+  /** Rows written. */
+  readonly changed: number
+}
 
 export interface Migration {
   readonly version: number
@@ -62,7 +68,7 @@ export class MasterDatabase {
   }
 
   /** @throws VivimError `Unavailable`, `Conflict` when the database's schema is newer than this program */
-  async query(sql: string, values: readonly unknown[] = []): Promise<{ rows: Row[]; changed: number }> {
+  async query(sql: string, values: readonly unknown[] = []): Promise<QueryResult> {
     try {
       this.#migrated ??= this.#migrate()
       await this.#migrated
@@ -73,9 +79,9 @@ export class MasterDatabase {
     }
   }
 
-  /** Never throws. */
+  /** Never throws, and does not wait for a statement that hangs. */
   async close(): Promise<void> {
-    await this.#pool.end().catch(() => {})
+    await Promise.race([this.#pool.end().catch(() => {}), delay(CLOSE_MS, undefined, { ref: false })])
   }
 
   async #migrate(): Promise<void> {

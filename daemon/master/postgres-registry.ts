@@ -1,8 +1,9 @@
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
-import type { MasterDatabase } from './database.ts'
+import type { MasterDatabase, QueryResult } from './database.ts'
 import { checkedMemberDocument, checkedUserRecord } from './record-check.ts'
 import type { PutOutcome, Registry, RegistryEntry } from './registry.ts'
+import { until } from './until.ts'
 
 const PUT_USER = `
 INSERT INTO users (did, sequence, display_name, record, updated_at) VALUES ($1, $2, $3, $4, $5)
@@ -30,41 +31,29 @@ export class PostgresRegistry implements Registry {
     this.#now = now
   }
 
-  async putUser(record: Uint8Array): Promise<PutOutcome> {
+  async putUser(record: Uint8Array, signal?: AbortSignal): Promise<PutOutcome> {
     const { did, displayName, sequence } = checkedUserRecord(record)
     // PostgreSQL has no zero character in its texts; the record keeps it.
     const shown = displayName?.replaceAll('\0', '') ?? null
-    const { changed } = await this.#database.query(PUT_USER, [
-      did,
-      sequence,
-      shown,
-      Buffer.from(record),
-      this.#now(),
-    ])
+    const values = [did, sequence, shown, Buffer.from(record), this.#now()]
+    const { changed } = await this.#query(PUT_USER, values, signal)
     return changed > 0 ? 'stored' : 'stale'
   }
 
   /** @throws also VivimError `Exhausted` when the person has as many devices as a master keeps */
-  async putDevice(document: Uint8Array): Promise<PutOutcome> {
+  async putDevice(document: Uint8Array, signal?: AbortSignal): Promise<PutOutcome> {
     const { did, deviceDid, sequence, certificate } = checkedMemberDocument(document)
-    const { changed } = await this.#database.query(PUT_DEVICE, [
-      did,
-      deviceDid,
-      sequence,
-      certificate.expiresAt,
-      Buffer.from(document),
-      this.#now(),
-      LIMITS.registryDevices,
-    ])
+    const values = [did, deviceDid, sequence, certificate.expiresAt, Buffer.from(document), this.#now()]
+    const { changed } = await this.#query(PUT_DEVICE, [...values, LIMITS.registryDevices], signal)
     if (changed > 0) return 'stored'
-    if (await this.#has(did, deviceDid)) return 'stale'
+    if (await this.#has(did, deviceDid, signal)) return 'stale'
     throw new VivimError('Exhausted', `A master keeps ${LIMITS.registryDevices} devices of one person.`)
   }
 
-  async find(did: string): Promise<RegistryEntry | undefined> {
+  async find(did: string, signal?: AbortSignal): Promise<RegistryEntry | undefined> {
     const [users, devices] = await Promise.all([
-      this.#database.query('SELECT record FROM users WHERE did = $1', [did]),
-      this.#database.query('SELECT document FROM devices WHERE did = $1 ORDER BY device_did', [did]),
+      this.#query('SELECT record FROM users WHERE did = $1', [did], signal),
+      this.#query('SELECT document FROM devices WHERE did = $1 ORDER BY device_did', [did], signal),
     ])
     const user = users.rows[0]?.record
     if (user === undefined && devices.rows.length === 0) return undefined
@@ -75,22 +64,26 @@ export class PostgresRegistry implements Registry {
     }
   }
 
-  async ping(): Promise<void> {
-    await this.#database.query('SELECT 1')
+  async ping(signal?: AbortSignal): Promise<void> {
+    await this.#query('SELECT 1', [], signal)
   }
 
   /** How many people and devices are registered. @throws as `find` */
-  async count(): Promise<{ users: number; devices: number }> {
-    const { rows } = await this.#database.query(
-      'SELECT (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM devices) AS devices',
-    )
+  async count(signal?: AbortSignal): Promise<{ users: number; devices: number }> {
+    const sql = 'SELECT (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM devices) AS devices'
+    const { rows } = await this.#query(sql, [], signal)
     const { users, devices } = rows[0]!
     return { users: Number(users), devices: Number(devices) }
   }
 
-  async #has(did: string, deviceDid: string): Promise<boolean> {
+  async #has(did: string, deviceDid: string, signal: AbortSignal | undefined): Promise<boolean> {
     const sql = 'SELECT 1 FROM devices WHERE did = $1 AND device_did = $2'
-    return (await this.#database.query(sql, [did, deviceDid])).rows.length > 0
+    return (await this.#query(sql, [did, deviceDid], signal)).rows.length > 0
+  }
+
+  /** A statement that nobody waits for any more ends by its own deadline. */
+  #query(sql: string, values: readonly unknown[], signal: AbortSignal | undefined): Promise<QueryResult> {
+    return until(this.#database.query(sql, values), signal)
   }
 }
 

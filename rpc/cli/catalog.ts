@@ -14,6 +14,8 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['health', 'probe every open database', node('health')],
       ['metrics', 'show the counters', node('metrics')],
       ['paths', 'say where everything is', async () => (await import('./commands/paths.ts')).paths],
+      ['master', 'show the master of this node and what waits for it', master('status')],
+      ['master lookup', 'ask the master about a DID', master('lookup')],
       ['config list', 'show every setting and where it comes from', config('list')],
       ['config get', 'show one setting', config('get')],
       ['config set', 'change a setting', config('set')],
@@ -97,6 +99,7 @@ function group(name: string, rows: readonly Row[]): CommandEntry[] {
 
 type NodeCommands = typeof import('./commands/node.ts')
 type ConfigCommands = typeof import('./commands/config.ts')
+type MasterCommands = typeof import('./commands/master.ts')
 type UserCommands = typeof import('./commands/users.ts')
 type DeviceCommands = typeof import('./commands/devices.ts')
 type CaptureCommands = typeof import('./commands/capture.ts')
@@ -108,6 +111,8 @@ const node = (name: keyof NodeCommands['nodeCommands']) => async () =>
   (await import('./commands/node.ts')).nodeCommands[name]
 const config = (name: keyof ConfigCommands['configCommands']) => async () =>
   (await import('./commands/config.ts')).configCommands[name]
+const master = (name: keyof MasterCommands['masterCommands']) => async () =>
+  (await import('./commands/master.ts')).masterCommands[name]
 const user = (name: keyof UserCommands['userCommands']) => async () =>
   (await import('./commands/users.ts')).userCommands[name]
 const device = (name: keyof DeviceCommands['deviceCommands']) => async () =>

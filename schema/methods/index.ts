@@ -6,6 +6,7 @@ import { contextMethods } from './context.ts'
 import { conversationsMethods } from './conversations.ts'
 import { devicesMethods } from './devices.ts'
 import { knowledgeMethods } from './knowledge.ts'
+import { masterMethods } from './master.ts'
 import type { Method } from './method.ts'
 import { nodeMethods } from './node.ts'
 import { rpcMethods } from './rpc.ts'
@@ -25,6 +26,7 @@ export const METHODS = {
   ...contextMethods,
   ...syncMethods,
   ...devicesMethods,
+  ...masterMethods,
 } as const
 
 type Methods = typeof METHODS

@@ -1,0 +1,25 @@
+import type { Handlers } from '../../rpc/types.ts'
+import { VivimError } from '../../schema/errors.ts'
+import { readMemberDocument } from '../identity/member-document.ts'
+import { readUserRecord } from '../identity/user-record.ts'
+import type { MasterService } from '../master/master-service.ts'
+
+export function masterHandlers({
+  master,
+}: {
+  readonly master: Pick<MasterService, 'status' | 'find'>
+}): Pick<Handlers, 'master.status' | 'master.lookup'> {
+  return {
+    'master.status': () => master.status(),
+    'master.lookup': async ({ did }, { signal }) => {
+      const entry = await master.find(did, signal)
+      if (!entry) throw new VivimError('NotFound', 'The master does not know that DID.', { field: 'did' })
+      const record = entry.user && readUserRecord(entry.user)
+      const devices = entry.devices.flatMap((bytes) => {
+        const document = readMemberDocument(bytes)
+        return document ? [{ deviceDid: document.deviceDid, sequence: document.sequence }] : []
+      })
+      return { did, displayName: record?.displayName ?? null, devices }
+    },
+  }
+}

@@ -1,0 +1,96 @@
+import { hash } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { replaceFile, syncFolder, TEMPORARY } from '../identity/atomic-file.ts'
+import type { MasterLog } from './master-log.ts'
+import { checkedMemberDocument, checkedUserRecord } from './record-check.ts'
+
+export type RecordKind = 'user' | 'device'
+
+/** A signed record that waits to be published. */
+export interface WaitingRecord {
+  readonly kind: RecordKind
+  readonly did: string
+  readonly sequence: number
+  readonly bytes: Uint8Array
+}
+
+/**
+ * Signed records on their way to the master: one file each, so that they survive whatever happens to this process. Of
+ * two records about the same person or device the newer stays.
+ */
+export class Outbox {
+  readonly #folder: string
+  /** By file name. */
+  readonly #records = new Map<string, WaitingRecord>()
+
+  /** Makes the folder when it is absent, 0700. What is no record any more is removed. */
+  constructor(folder: string, log: Pick<MasterLog, 'warn'>) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    this.#folder = folder
+    for (const name of readdirSync(folder).sort()) {
+      const found = name.endsWith(TEMPORARY) ? undefined : readRecord(name, readFileSync(join(folder, name)))
+      if (found) this.#records.set(name, found)
+      else {
+        log.warn({ name }, 'a file of the outbox is no record and was removed')
+        rmSync(join(folder, name), { recursive: true, force: true })
+      }
+    }
+  }
+
+  get size(): number {
+    return this.#records.size
+  }
+
+  /** The records now, those that have waited longest first. */
+  waiting(): WaitingRecord[] {
+    return [...this.#records.values()]
+  }
+
+  /**
+   * Durable when it returns.
+   * @throws VivimError `InvalidParams` for what does not verify, `TooLarge`, `StorageFull`
+   */
+  add(kind: RecordKind, bytes: Uint8Array): void {
+    const [name, record] = recordOf(kind, new Uint8Array(bytes))
+    const present = this.#records.get(name)
+    if (present && present.sequence >= record.sequence) return
+    replaceFile(join(this.#folder, name), record.bytes)
+    this.#records.set(name, record)
+  }
+
+  /** Unless a newer one has taken its place. */
+  remove(record: WaitingRecord): void {
+    for (const [name, present] of this.#records) if (present === record) this.#drop([name])
+  }
+
+  /** Drops what waits about a person. */
+  forget(did: string): void {
+    this.#drop([...this.#records].filter(([, record]) => record.did === did).map(([name]) => name))
+  }
+
+  #drop(names: readonly string[]): void {
+    for (const name of names) {
+      rmSync(join(this.#folder, name), { force: true })
+      this.#records.delete(name)
+    }
+    if (names.length > 0) syncFolder(this.#folder)
+  }
+}
+
+/** A record and the name of its file: `user-<hash of the DID>` or `device-<hash of both DIDs>`. */
+function recordOf(kind: RecordKind, bytes: Uint8Array): [string, WaitingRecord] {
+  const read = kind === 'user' ? { ...checkedUserRecord(bytes), deviceDid: '' } : checkedMemberDocument(bytes)
+  const { did, deviceDid, sequence } = read
+  return [`${kind}-${hash('sha256', `${did} ${deviceDid}`, 'hex')}`, { kind, did, sequence, bytes }]
+}
+
+/** Undefined unless the file holds what its name says. */
+function readRecord(name: string, bytes: Buffer): WaitingRecord | undefined {
+  try {
+    const [expected, record] = recordOf(name.startsWith('user-') ? 'user' : 'device', new Uint8Array(bytes))
+    return expected === name ? record : undefined
+  } catch {
+    return undefined
+  }
+}
