@@ -4,11 +4,11 @@ import { readMemberDocument } from '../identity/member-document.ts'
 import { readUserRecord } from '../identity/user-record.ts'
 import type { MasterService } from '../master/master-service.ts'
 
-export function masterHandlers({
-  master,
-}: {
+export interface MasterContext {
   readonly master: Pick<MasterService, 'status' | 'find'>
-}): Pick<Handlers, 'master.status' | 'master.lookup'> {
+}
+
+export function masterHandlers({ master }: MasterContext): Pick<Handlers, 'master.status' | 'master.lookup'> {
   return {
     'master.status': () => master.status(),
     'master.lookup': async ({ did }, { signal }) => {
