@@ -11,6 +11,7 @@ import { VivimError } from '../schema/errors.ts'
 import { LIMITS } from '../schema/limits.ts'
 import type { PairingContext } from './handlers/devices.ts'
 import { nodeMethodHandlers, userCallHandler } from './handlers/index.ts'
+import type { MasterContext } from './handlers/master.ts'
 import { nodeSeedOfHome } from './home.ts'
 import { AuthGateway } from './identity/auth-gateway.ts'
 import type { Random } from './identity/key-wrapping.ts'
@@ -19,9 +20,12 @@ import type { UserKeys } from './identity/user-keys.ts'
 import { Lifecycle, type LifecycleLog } from './lifecycle.ts'
 import { ANY_ADDRESS } from './listen-address.ts'
 import { acquireDataLock } from './lock.ts'
+import { MasterService } from './master/master-service.ts'
+import { Registration } from './master/registration.ts'
 import { Metrics } from './metrics.ts'
 import { createNetwork } from './network/libp2p-network.ts'
 import { NetworkSwitch } from './network/network-switch.ts'
+import { networkRole } from './node-config.ts'
 import type { NodeContext } from './node-context.ts'
 import { PairingService } from './pairing/pairing-service.ts'
 import { SyncService } from './sync/sync-service.ts'
@@ -126,6 +130,8 @@ async function start(
         onCommitted: (did, frontier) => sync.committed(did, frontier),
         onKeys: (keys) => void keepInStep(keys),
         onGone: (did) => sync.remove(did),
+        onCreated: (keys, displayName) => registration.register(keys, displayName),
+        onDeleted: (did) => master.forget(did),
       })
       await manager.sweep()
       return manager
@@ -145,8 +151,8 @@ async function start(
         log: syncLog,
         count: metrics.count,
         replicate: (did) => async (action, params) => (await users.getClient(did)).replicate(action, params),
-        lookUp: async () => [],
-        onDocument: () => {},
+        lookUp: async (did) => (await master.find(did))?.devices ?? [],
+        onDocument: (keys, document) => registration.publish(keys, document, displayNameOf(users, keys.did)),
         onMembers: (did, count) => users.noteDevices(did, count),
         deviceNamed: (did, name) => deviceNamed(users, did, name),
       })
@@ -160,13 +166,43 @@ async function start(
       .add(keys)
       .catch((error) => syncLog.warn({ code: codeOf(error) }, "a user's devices are not kept in step"))
 
+  const { role, join: joined, databaseUrl } = networkRole(config)
+  const master = await lifecycle.start('master', {
+    start: async () => {
+      const service = new MasterService({
+        role,
+        join: joined,
+        databaseUrl,
+        folder: join(paths.home, 'master'),
+        network,
+        log: log.child({ subsystem: 'master' }),
+        now,
+        random,
+        count: metrics.count,
+      })
+      await service.start()
+      return service
+    },
+    stop: (service) => service.stop(),
+    stopBudgetMs: 10_000,
+  })
+  const registration = new Registration({
+    master,
+    now,
+    rendezvous: (keys) => sync.rendezvous(keys),
+    log: log.child({ subsystem: 'master' }),
+  })
+
   const networkSwitch = await lifecycle.start('network', {
     start: async () => {
       const control = new NetworkSwitch({
         network,
         wanted: () => config.value('network.enabled'),
         log: networkLog,
-        onUp: () => sync.networkChanged(),
+        onUp: async () => {
+          master.networkChanged()
+          await sync.networkChanged()
+        },
       })
       await control.apply()
       return control
@@ -199,7 +235,7 @@ async function start(
   const elapsedMs = () => Math.round((performance.now() - options.startedMonotonic) * 10) / 10
   // A caller may be quicker than we are with noting that the socket answers.
   let readyMs = 0
-  const context: NodeContext & PairingContext = {
+  const context: NodeContext & PairingContext & MasterContext = {
     version,
     now,
     log: log.child({ subsystem: 'rpc' }),
@@ -210,16 +246,20 @@ async function start(
       get: (key) => config.get(key),
       set: async (key, value) => {
         const item = config.set(key, value)
-        if (item.key === 'network.enabled') await networkSwitch.apply()
+        if (item.key === 'network.enabled') {
+          await networkSwitch.apply()
+          master.networkChanged()
+        }
         return item
       },
     },
     sync,
     pairing,
+    master,
     counters: () => metrics.counters(),
     status: () => ({
       version,
-      role: config.value('role'),
+      role,
       peerId,
       pid: process.pid,
       startedAt,
@@ -228,7 +268,7 @@ async function start(
       multiaddrs: [...network.multiaddrs()],
       peers: network.peers().length,
       users: { total: users.list().length, open: users.openCount },
-      master: { state: 'none' },
+      master: master.state(),
       home: paths.home,
       socket: paths.socket,
     }),
@@ -267,6 +307,7 @@ async function start(
   readyMs = elapsedMs()
   void users.resumePending().catch((error) => log.error({ err: error }, 'unfinished work was not resumed'))
   void keepAllInStep(users, keepInStep, syncLog)
+  if (role !== 'solo') void registerAll(users, registration)
   return {
     peerId,
     multiaddrs: network.multiaddrs(),
@@ -289,6 +330,16 @@ async function keepAllInStep(
       log.warn({ code: codeOf(error) }, 'a user is not looked after before they sign in')
     }
   }
+}
+
+/** Users who open without a passphrase are registered at each start: their addresses may be others by now. */
+async function registerAll(users: UserDatabaseManager, registration: Registration): Promise<void> {
+  for (const { did, displayName, unattended } of users.list())
+    if (unattended) registration.register(await users.keysOf(did), displayName)
+}
+
+function displayNameOf(users: UserDatabaseManager, did: string): string | null {
+  return users.list().find((user) => user.did === did)?.displayName ?? null
 }
 
 /** Names a new device, and this one after its machine if it has no name. */

@@ -31,8 +31,11 @@ export interface UserDatabaseManagerOptions {
   readonly onCommitted?: (did: string, frontier: Frontier) => void
   /** A user's keys are in use: their database was opened. */
   readonly onKeys?: (keys: UserKeys) => void
-  /** A user was locked or deleted. */
+  /** A user was locked or deleted: their keys are out of use. */
   readonly onGone?: (did: string) => void
+  /** A user was made or restored here. */
+  readonly onCreated?: (keys: UserKeys, displayName: string | null) => void
+  readonly onDeleted?: (did: string) => void
   /** The node's own folders, which no import may read. */
   readonly privateFolders?: readonly string[]
   /** A new way to the shared token counter, for one more worker. */
@@ -97,10 +100,16 @@ export class UserDatabaseManager {
   }
 
   /** Makes or restores a user with an empty database. @throws as `createUser` */
-  createUser(params: Params<'users.create'>): Promise<Result<'users.create'>> {
-    const { keystore, usersFolder, random } = this.#options
-    const createDatabase = (keys: UserKeys) => this.createUserDatabase(keys)
-    return createUser({ keystore, usersFolder, random, createDatabase }, params)
+  async createUser(params: Params<'users.create'>): Promise<Result<'users.create'>> {
+    const { keystore, usersFolder, random, onCreated } = this.#options
+    let made: UserKeys | undefined
+    const createDatabase = (keys: UserKeys) => {
+      made = keys
+      return this.createUserDatabase(keys)
+    }
+    const created = await createUser({ keystore, usersFolder, random, createDatabase }, params)
+    if (made) onCreated?.(made, params.displayName ?? null)
+    return created
   }
 
   /** Makes this node a device of somebody, from what another device handed over. @throws as `createPairedUser` */
@@ -178,6 +187,7 @@ export class UserDatabaseManager {
     await this.#open.close(did)
     this.#folderOf(did).remove()
     this.#keystore.remove(did)
+    this.#options.onDeleted?.(did)
   }
 
   list(): UserRecord[] {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { nodeMethodHandlers, userCallHandler } from '../../../daemon/handlers/index.ts'
+import type { MasterContext } from '../../../daemon/handlers/master.ts'
 import { AuthGateway } from '../../../daemon/identity/auth-gateway.ts'
 import type { NodeContext } from '../../../daemon/node-context.ts'
 import { type Client, VivimError } from '../../../rpc/client/index.ts'
@@ -34,7 +35,7 @@ beforeEach(() => {
     if (!item) throw new VivimError('NotFound')
     return item
   }
-  const node: NodeContext = {
+  const node: NodeContext & MasterContext = {
     version: '1.2.3',
     now: () => now,
     log: { info: (details, message) => logged.push({ ...details, message }) },
@@ -43,6 +44,10 @@ beforeEach(() => {
     config: { list: () => settings, get: find, set: (key, value) => Object.assign(find(key), { value }) },
     sync: {
       syncNow: async (did) => ({ applied: did.length, sent: 0, ms: 1, devices: [] }),
+    },
+    master: {
+      status: async () => ({ role: 'solo', state: 'none', waiting: 0 }),
+      find: async () => undefined,
     },
     counters: () => ({ 'rpc.calls.node.status': 1 }),
     status: () => statusOf(managed),
