@@ -82,6 +82,11 @@ export class Config {
     return this.#found.get(key)!.value as Settings[K]
   }
 
+  /** What the file says, whatever is in force. */
+  stored(key: SettingKey): unknown {
+    return this.#stored.get(key)
+  }
+
   list(): ConfigItem[] {
     return SETTING_KEYS.map((key) => this.get(key))
   }

@@ -9,9 +9,16 @@ export const ANY_ADDRESS = '/ip4/0.0.0.0/tcp/0'
 export async function keepListenAddress(config: Config): Promise<string> {
   const wanted = config.value('network.listen') ?? ANY_ADDRESS
   const { origin } = config.get('network.listen')
-  const address = portOf(wanted) === 0 ? withPort(wanted, await freePort()) : wanted
+  const kept = config.stored('network.listen')
+  const address =
+    portOf(wanted) > 0 ? wanted : (chosenBefore(wanted, kept) ?? withPort(wanted, await freePort()))
   if (address !== wanted || origin !== 'file') config.store('network.listen', address)
   return address
+}
+
+/** A port chosen at an earlier start goes on when the environment still says "any". */
+function chosenBefore(wanted: string, kept: unknown): string | undefined {
+  return typeof kept === 'string' && portOf(kept) > 0 && withPort(kept, 0) === wanted ? kept : undefined
 }
 
 function freePort(): Promise<number> {
