@@ -1,5 +1,6 @@
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
+import { isDid } from '../identity/did.ts'
 import type { MasterDatabase, QueryResult } from './database.ts'
 import { checkedMemberDocument, checkedUserRecord } from './record-check.ts'
 import type { PutOutcome, Registry, RegistryEntry } from './registry.ts'
@@ -51,6 +52,7 @@ export class PostgresRegistry implements Registry {
   }
 
   async find(did: string, signal?: AbortSignal): Promise<RegistryEntry | undefined> {
+    if (!isDid(did)) return undefined
     const [users, devices] = await Promise.all([
       this.#query('SELECT record FROM users WHERE did = $1', [did], signal),
       this.#query('SELECT document FROM devices WHERE did = $1 ORDER BY device_did', [did], signal),

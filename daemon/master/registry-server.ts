@@ -1,6 +1,5 @@
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
-import { isDid } from '../identity/did.ts'
 import type { FrameStream, Network } from '../network/network.ts'
 import type { Registry } from './registry.ts'
 import {
@@ -77,7 +76,7 @@ async function answersTo(question: Question, registry: Registry): Promise<Answer
       case 'put-device':
         return [{ id, type: 'put', outcome: await registry.putDevice(question.record, signal) }]
       case 'find': {
-        const entry = isDid(question.did) ? await registry.find(question.did, signal) : undefined
+        const entry = await registry.find(question.did, signal)
         const parts = inFrames(entry?.devices ?? []).map(
           (documents): Answer => ({ id, type: 'devices', documents }),
         )

@@ -39,13 +39,11 @@ export interface AccountOptions {
 export async function accountFor(options: AccountOptions): Promise<Account> {
   const { folder, binaries, namespaces = true } = options
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  if (process.getuid?.() !== 0) {
-    await probe({ binaries, prefix: [] })
-    return { binaries, folder, prefix: [] }
-  }
+  await probe({ binaries, prefix: [] })
+  if (process.getuid?.() !== 0) return { binaries, folder, prefix: [] }
   const place = placeForNobody(options)
   // Data that is there already decides: another way would begin with an empty registry.
-  if (!existsSync(place)) {
+  if (!existsSync(join(clusterIn(place), 'postgres'))) {
     const inNamespace = { binaries, prefix: AS_NOBODY }
     if (namespaces && (await works(inNamespace))) return { ...inNamespace, folder }
     if (existsSync(join(folder, 'postgres')))
@@ -60,9 +58,13 @@ function placeForNobody({ folder, systemFolder = '/var/lib' }: AccountOptions): 
   return join(systemFolder, `vivimd-${name}`)
 }
 
+function clusterIn(place: string): string {
+  return join(place, 'cluster')
+}
+
 async function runAsNobody(place: string, original: PostgresBinaries): Promise<Account> {
   mkdirSync(place, { recursive: true, mode: 0o711 })
-  const folder = join(place, 'cluster')
+  const folder = clusterIn(place)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   chownSync(folder, NOBODY, NOBODY)
   const account = { folder, prefix: [], uid: NOBODY, gid: NOBODY }

@@ -1,0 +1,209 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { MasterDatabase } from '../../daemon/master/database.ts'
+import { EmbeddedPostgres } from '../../daemon/master/embedded-postgres.ts'
+import { PostgresRegistry } from '../../daemon/master/postgres-registry.ts'
+import type { Registry } from '../../daemon/master/registry.ts'
+import { REGISTRY_PROTOCOL, REGISTRY_STREAM } from '../../daemon/master/registry-frames.ts'
+import { serveRegistry } from '../../daemon/master/registry-server.ts'
+import { RemoteRegistry } from '../../daemon/master/remote-registry.ts'
+import { LIMITS } from '../../schema/limits.ts'
+import { Person } from '../unit/master/people.ts'
+import { eventually, failureOf, recordingLog, Temporary } from '../unit/master/temporary.ts'
+import { TestNetworks } from '../unit/network/test-networks.ts'
+
+const log = recordingLog()
+const forGood = new Temporary()
+let postgres: EmbeddedPostgres
+let people = 0
+
+beforeAll(async () => {
+  postgres = await EmbeddedPostgres.start({ folder: forGood.folder(), log })
+  forGood.after(() => postgres.stop())
+})
+afterAll(() => forGood.undo())
+
+interface Made {
+  readonly registry: Registry
+  close(): Promise<unknown>
+}
+
+function inPostgres(): Made & { registry: PostgresRegistry } {
+  const database = new MasterDatabase({ connection: postgres.connection, log })
+  return { registry: new PostgresRegistry(database, Date.now), close: () => database.close() }
+}
+
+/** Over a real connection to a node that serves what is in PostgreSQL. */
+async function overNetwork(): Promise<Made> {
+  const networks = new TestNetworks()
+  const master = await networks.start()
+  const member = await networks.start()
+  const local = inPostgres()
+  const end = serveRegistry({
+    network: master,
+    registry: local.registry,
+    // A clock that runs fast: how often one may ask is tested elsewhere.
+    now: () => performance.now() * 1_000,
+    count: () => {},
+  })
+  const registry = new RemoteRegistry({
+    open: (signal) => member.open(master.target(), REGISTRY_PROTOCOL, { ...REGISTRY_STREAM, signal }),
+    count: () => {},
+  })
+  const close = async () => {
+    registry.close()
+    end()
+    await networks.stopAll()
+    await local.close()
+  }
+  return { registry, close }
+}
+
+describe.each([
+  ['in PostgreSQL', async (): Promise<Made> => inPostgres()],
+  ['over the network', overNetwork],
+])('a registry %s', (_, make) => {
+  let made: Made
+  let registry: Registry
+  /** Nobody has registered them before. */
+  let ann: Person
+  beforeEach(async () => {
+    made = await make()
+    registry = made.registry
+    ann = new Person(`Ann ${people++}`)
+  })
+  afterEach(() => made.close())
+
+  it('keeps what devices signed, byte for byte, and answers for one DID', async () => {
+    const record = ann.record(5)
+    const documents = ['laptop', 'phone'].map((device) => ann.document({ device }))
+    expect(await registry.putUser(record)).toBe('stored')
+    for (const document of documents) expect(await registry.putDevice(document)).toBe('stored')
+    await registry.putUser(new Person(`Bob ${people++}`).record(1))
+    const entry = await registry.find(ann.did)
+    expect(entry).toMatchObject({ did: ann.did, user: record })
+    expect(new Set(entry!.devices.map(hexOf))).toEqual(new Set(documents.map(hexOf)))
+    await registry.ping()
+  })
+
+  it('knows nothing of others, also when asked for nonsense', async () => {
+    expect(await registry.find(ann.did)).toBeUndefined()
+    expect(await registry.find('')).toBeUndefined()
+    expect(await registry.find("'; DROP TABLE users; --")).toBeUndefined()
+    expect(await registry.putUser(ann.record(1))).toBe('stored')
+  })
+
+  it('answers with devices of somebody without a record, and with a record without devices', async () => {
+    await registry.putDevice(ann.document())
+    expect((await registry.find(ann.did))?.user).toBeUndefined()
+    const bob = new Person(`Bob ${people++}`)
+    await registry.putUser(bob.record(1, null))
+    expect((await registry.find(bob.did))?.devices).toEqual([])
+  })
+
+  it('takes only what is newer', async () => {
+    expect(await registry.putUser(ann.record(5, 'Ann'))).toBe('stored')
+    expect(await registry.putUser(ann.record(5, 'Other'))).toBe('stale')
+    expect(await registry.putUser(ann.record(4, 'Other'))).toBe('stale')
+    expect((await registry.find(ann.did))?.user).toEqual(ann.record(5, 'Ann'))
+    expect(await registry.putUser(ann.record(6, 'Anna', { device: 'phone' }))).toBe('stored')
+    expect((await registry.find(ann.did))?.user).toEqual(ann.record(6, 'Anna', { device: 'phone' }))
+
+    expect(await registry.putDevice(ann.document({ sequence: Date.now() }))).toBe('stored')
+    expect(await registry.putDevice(ann.document({ sequence: 7 }))).toBe('stale')
+    expect(await registry.putDevice(ann.document({ device: 'phone', sequence: 7 }))).toBe('stored')
+  })
+
+  it('keeps the highest of fifty written at once', async () => {
+    const sequences = Array.from({ length: 50 }, (_, n) => ((n * 37) % 50) + 1)
+    const outcomes = await Promise.all(
+      sequences.map((sequence) => registry.putDevice(ann.document({ sequence }))),
+    )
+    expect(outcomes[sequences.indexOf(50)]).toBe('stored')
+    expect((await registry.find(ann.did))?.devices).toEqual([ann.document({ sequence: 50 })])
+  })
+
+  it('refuses what nobody signed, or somebody else, or for another purpose', async () => {
+    const changed = Uint8Array.from(ann.record(1))
+    changed[changed.length - 1]! ^= 1
+    const eve = new Person('Eve')
+    const forged = [
+      changed,
+      ann.record(1, 'Ann', { signer: 'Eve/laptop' }),
+      ann.document(),
+      new Uint8Array(),
+      Uint8Array.of(0xff),
+    ]
+    for (const record of forged)
+      expect(await failureOf(registry.putUser(record))).toMatchObject({ code: 'InvalidParams' })
+    for (const document of [ann.document({ signer: 'Eve/laptop' }), eve.record(1), changed])
+      expect(await failureOf(registry.putDevice(document))).toMatchObject({ code: 'InvalidParams' })
+    expect(await registry.find(ann.did)).toBeUndefined()
+  })
+
+  it('refuses what is too large', async () => {
+    const large = new Uint8Array(LIMITS.registryRecordBytes + 1)
+    expect(await failureOf(registry.putUser(large))).toMatchObject({ code: 'TooLarge' })
+    expect(await failureOf(registry.putDevice(large))).toMatchObject({ code: 'TooLarge' })
+    await registry.ping()
+  })
+
+  it('takes any display name', async () => {
+    for (const [n, name] of ['\0', "Robert'); DROP TABLE users; --", '😀'.repeat(100), '', null].entries()) {
+      expect(await registry.putUser(ann.record(n, name))).toBe('stored')
+      expect((await registry.find(ann.did))?.user).toEqual(ann.record(n, name))
+    }
+  })
+
+  it(`keeps ${LIMITS.registryDevices} devices of one person, all of which it finds, and no more`, async () => {
+    const documentOf = (n: number) => ann.document({ device: `d${n}`, size: 5_000 })
+    for (let n = 0; n < LIMITS.registryDevices; n++) await registry.putDevice(documentOf(n))
+    expect(await failureOf(registry.putDevice(documentOf(-1)))).toMatchObject({ code: 'Exhausted' })
+    expect(await registry.putDevice(ann.document({ device: 'd3', sequence: 9 }))).toBe('stored')
+    expect((await registry.find(ann.did))?.devices).toHaveLength(LIMITS.registryDevices)
+  })
+
+  it('stops waiting when told to', async () => {
+    const reason = new Error('enough')
+    expect(await failureOf(registry.find(ann.did, AbortSignal.abort(reason)))).toBe(reason)
+    await registry.ping()
+  })
+
+  it('is Unavailable while PostgreSQL is away, and comes back with what it had', async () => {
+    await registry.putUser(ann.record(1))
+    process.kill(postgres.pid!, 'SIGKILL')
+    const away = () => registry.ping().then(undefined, (error) => error.code === 'Unavailable')
+    await eventually('it is away', away)
+    await eventually('it is back', () =>
+      registry
+        .ping()
+        .then(() => true)
+        .catch(() => false),
+    )
+    expect((await registry.find(ann.did))?.user).toEqual(ann.record(1))
+  })
+
+  it('says how long it takes', async () => {
+    const putMs: number[] = []
+    const findMs: number[] = []
+    for (let sequence = 1; sequence <= 200; sequence++) {
+      putMs.push(await timed(() => registry.putDevice(ann.document({ sequence }))))
+      findMs.push(await timed(() => registry.find(ann.did)))
+    }
+    console.log(`put p50 ${medianOf(putMs)} ms, find p50 ${medianOf(findMs)} ms`)
+    expect(medianOf(putMs)).toBeLessThan(500)
+  })
+})
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const began = performance.now()
+  await work()
+  return performance.now() - began
+}
+
+function medianOf(values: readonly number[]): number {
+  return Math.round([...values].sort((a, b) => a - b)[values.length >> 1]! * 100) / 100
+}

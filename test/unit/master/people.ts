@@ -1,0 +1,67 @@
+import { createHash, type KeyObject } from 'node:crypto'
+import { issueDeviceCertificate, PAIRED_CAPABILITIES } from '../../../daemon/identity/device-certificate.ts'
+import { encodeDid } from '../../../daemon/identity/did.ts'
+import { privateKeyOfSeed, publicKeyBytes } from '../../../daemon/identity/ed25519.ts'
+import { issueMemberDocument } from '../../../daemon/identity/member-document.ts'
+import { issueUserRecord } from '../../../daemon/identity/user-record.ts'
+
+function keyOf(name: string): KeyObject {
+  return privateKeyOfSeed(createHash('sha256').update(name).digest())
+}
+
+function didOf(name: string): string {
+  return encodeDid(publicKeyBytes(keyOf(name)))
+}
+
+export interface DocumentParts {
+  readonly device?: string
+  readonly sequence?: number
+  /** Bytes of the rendezvous: makes a document larger. */
+  readonly size?: number
+  /** Who signs in place of the device. */
+  readonly signer?: string
+}
+
+/** Somebody with devices; the same name is the same person. */
+export class Person {
+  readonly name: string
+  readonly did: string
+
+  constructor(name: string) {
+    this.name = name
+    this.did = didOf(name)
+  }
+
+  deviceDid(device = 'laptop'): string {
+    return didOf(`${this.name}/${device}`)
+  }
+
+  document({ device = 'laptop', sequence = 1, size = 8, signer }: DocumentParts = {}): Uint8Array {
+    const deviceDid = this.deviceDid(device)
+    const certificate = issueDeviceCertificate(keyOf(this.name), {
+      did: this.did,
+      deviceDid,
+      issuer: this.did,
+      capabilities: PAIRED_CAPABILITIES,
+      sequence: 1,
+      issuedAt: 1_000,
+    })
+    return issueMemberDocument(keyOf(signer ?? `${this.name}/${device}`), {
+      did: this.did,
+      deviceDid,
+      chain: [certificate],
+      sequence,
+      receiveKey: new Uint8Array(1_216).fill(7),
+      rendezvous: new Uint8Array(size),
+    })
+  }
+
+  record(sequence: number, displayName: string | null = this.name, parts: DocumentParts = {}): Uint8Array {
+    const { device = 'laptop', signer } = parts
+    return issueUserRecord(keyOf(signer ?? `${this.name}/${device}`), this.document({ device }), {
+      did: this.did,
+      displayName,
+      sequence,
+    })
+  }
+}
