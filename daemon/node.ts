@@ -7,8 +7,7 @@ import { naturalSocket, ownsSocketFolder, type Paths } from '../config/paths.ts'
 import { createRouter } from '../rpc/router.ts'
 import { listenOnSocket } from '../rpc/socket-server.ts'
 import type { RpcLog } from '../rpc/types.ts'
-import { VivimError } from '../schema/errors.ts'
-import { LIMITS } from '../schema/limits.ts'
+import { deviceNamed, nameDevices } from './device-names.ts'
 import type { PairingContext } from './handlers/devices.ts'
 import { nodeMethodHandlers, userCallHandler } from './handlers/index.ts'
 import type { MasterContext } from './handlers/master.ts'
@@ -31,8 +30,8 @@ import { PairingService } from './pairing/pairing-service.ts'
 import { SyncService } from './sync/sync-service.ts'
 import { TokenizerService } from './tokenizer/tokenizer-service.ts'
 import { UserDatabaseManager } from './users/user-database-manager.ts'
-import type { UserCall } from './users/user-engine.ts'
 import { workerUserHosts } from './users/worker-user-host.ts'
+import { codeOf, keepAllInStep, registerAll } from './users-at-start.ts'
 import { latestSchemaVersion } from './vault/migrations.ts'
 
 /** A subsystem's log; pino's loggers fit. */
@@ -317,80 +316,8 @@ async function start(
   }
 }
 
-/** Users who open without a passphrase and have other devices are looked after from the start. */
-async function keepAllInStep(
-  users: UserDatabaseManager,
-  keepInStep: (keys: UserKeys) => Promise<void>,
-  log: LifecycleLog,
-): Promise<void> {
-  for (const did of users.sharedUsers()) {
-    try {
-      await keepInStep(await users.keysOf(did))
-    } catch (error) {
-      log.warn({ code: codeOf(error) }, 'a user is not looked after before they sign in')
-    }
-  }
-}
-
-/** Users who open without a passphrase are registered at each start: their addresses may be others by now. */
-async function registerAll(users: UserDatabaseManager, registration: Registration): Promise<void> {
-  for (const { did, displayName, unattended } of users.list())
-    if (unattended) registration.register(await users.keysOf(did), displayName)
-}
-
 function displayNameOf(users: UserDatabaseManager, did: string): string | null {
   return users.list().find((user) => user.did === did)?.displayName ?? null
-}
-
-/** Names a new device, and this one after its machine if it has no name. */
-async function nameDevices(
-  users: UserDatabaseManager,
-  did: string,
-  names: ReadonlyMap<string, string>,
-): Promise<void> {
-  const client = await users.getClient(did)
-  const { items } = await client.call('devices.list', {}, ownCall())
-  const taken = new Set(items.map(({ name }) => name))
-  for (const { deviceDid, named, thisDevice } of items) {
-    const wanted = names.get(deviceDid) ?? (thisDevice && !named ? hostname() : undefined)
-    if (wanted === undefined) continue
-    const name = unusedName(wanted, taken)
-    taken.add(name)
-    await client.call('devices.rename', { deviceDid, name }, ownCall())
-  }
-}
-
-/** The name itself, or with the first number that nobody has: people say which device they mean by its name. */
-function unusedName(wanted: string, taken: ReadonlySet<string>): string {
-  for (let number = 1; ; number++) {
-    const name = number === 1 ? wanted : `${wanted} ${number}`
-    if (!taken.has(name)) return name
-  }
-}
-
-/** The device a person means by a name. */
-async function deviceNamed(
-  users: UserDatabaseManager,
-  did: string,
-  name: string,
-): Promise<string | undefined> {
-  const client = await users.getClient(did)
-  const { items } = await client.call('devices.list', {}, ownCall())
-  return items.find((device) => device.name === name)?.deviceDid
-}
-
-/** A call the node makes for itself, in a user's name. */
-function ownCall(): UserCall {
-  return {
-    maxSecurityLevel: 5,
-    mayReadPaths: false,
-    signal: AbortSignal.timeout(LIMITS.userCallMs),
-    progress: () => {},
-  }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof VivimError ? error.code : 'Internal'
 }
 
 /** Clients look for the socket in the home; when it is elsewhere, `run/where.json` says where. */
