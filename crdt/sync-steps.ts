@@ -8,6 +8,8 @@ import { continuePull, onApplied, onSegment, onTotals, startPull } from './sync-
 import { onAck, onRead, onWant, readSegments } from './sync-serve.ts'
 import { holdFrontier, insist, type Session, SessionEnd, sayState, type Turn } from './sync-session-state.ts'
 
+const FROM_ANYBODY: readonly Frame['type'][] = ['state', 'members', 'have', 'want-blobs']
+
 /** Takes an event in. What follows from it is `advance`'s. @throws SessionEnd */
 export function take(turn: Turn, event: SyncEvent): void {
   const { session } = turn
@@ -127,13 +129,12 @@ function takeFrame(turn: Turn, frame: Frame): void {
 }
 
 /**
- * A state comes first. Of a peer that is no member no data is taken; its heads are kept for when it turns out to be
- * one, because it may have finished with our documents before we have with its.
+ * A state comes first. Of a peer that is no member no data is taken. Its heads and wishes for blobs are kept for when
+ * it turns out to be one, because it may have finished with our documents before we have with its.
  */
 function mayCome(session: Session, { type }: Frame): boolean {
   if (!session.started) return false
   if (!session.heard) return type === 'state'
-  if (session.members.peerIsMember || type === 'state' || type === 'members' || type === 'have')
-    return session.members.peerIsMember || ++session.strangerFrames <= LIMITS.syncStrangerFrames
-  return false
+  if (session.members.peerIsMember) return true
+  return FROM_ANYBODY.includes(type) && ++session.strangerFrames <= LIMITS.syncStrangerFrames
 }

@@ -40,10 +40,6 @@ export class Replica {
     this.#keep(documentOf(this.device, options.genuine ?? true))
   }
 
-  get operations(): number {
-    return [...this.#logs.values()].reduce((sum, { bodies }) => sum + bodies.length, 0)
-  }
-
   frontier(): Frontier {
     return [...this.#logs.values()].map(({ device, incarnation, bodies }) => ({
       device,

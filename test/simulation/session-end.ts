@@ -11,16 +11,17 @@ export interface Engine {
 export interface Totals {
   frames: number
   bytes: number
+  segmentBytes: number
   inSync: number
   readonly kinds: Map<string, number>
   /** Reasons of sessions that ended by themselves. */
   readonly byes: string[]
-  /** The most segment bytes a side held without having merged them, beyond its credit. */
+  /** Segments that were taken when what waited was as much as the credit, or more. */
   overCredit: number
 }
 
 export function newTotals(): Totals {
-  return { frames: 0, bytes: 0, inSync: 0, kinds: new Map(), byes: [], overCredit: Number.NEGATIVE_INFINITY }
+  return { frames: 0, bytes: 0, segmentBytes: 0, inSync: 0, kinds: new Map(), byes: [], overCredit: 0 }
 }
 
 const BEFORE_MEMBERSHIP: readonly Frame['type'][] = ['state', 'members', 'bye']
@@ -71,11 +72,10 @@ export class SessionEnd {
 
   receive(bytes: Uint8Array): void {
     const frame = decodeFrame(bytes)
-    if (frame.type === 'segment') {
-      this.#held += frame.bytes.length
-      this.#totals.overCredit = Math.max(this.#totals.overCredit, this.#held - this.#limits.credit)
-    }
+    const full = this.#held >= this.#limits.credit
+    if (frame.type === 'segment') this.#held += frame.bytes.length
     this.event({ type: 'frame', frame })
+    if (frame.type === 'segment' && full && !this.closed) this.#totals.overCredit++
   }
 
   event(event: SyncEvent): void {
@@ -152,6 +152,7 @@ export class SessionEnd {
     const bytes = encodeFrame(frame)
     this.#totals.frames++
     this.#totals.bytes += bytes.length
+    if (frame.type === 'segment') this.#totals.segmentBytes += frame.bytes.length
     this.#totals.kinds.set(frame.type, (this.#totals.kinds.get(frame.type) ?? 0) + 1)
     this.onTheWay.push(bytes)
   }

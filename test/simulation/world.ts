@@ -10,6 +10,8 @@ export interface WorldOptions {
   /** Pairs of replicas that have a stream. */
   readonly links: readonly (readonly [number, number])[]
   readonly limits: SyncLimits
+  /** A replica whose disk answers late. */
+  readonly slow?: Replica | undefined
   /** How often each of these happens, at moments of chance. */
   readonly commits: number
   readonly drops: number
@@ -36,6 +38,9 @@ export class World {
   #drops: number
   #triggers: number
   steps = 0
+  /** Streams opened, and times somebody heard of a change. */
+  sessions = 0
+  news = 0
 
   constructor(options: WorldOptions) {
     this.#options = options
@@ -53,10 +58,10 @@ export class World {
   /** Goes on until nothing is left to happen. @throws if that takes too long */
   run(): void {
     for (;;) {
-      const possible = this.#possible()
-      if (possible.length === 0) return
       if (++this.steps > STEPS_MAX) throw new Error('it does not come to an end')
-      this.#options.random.pick(possible)()
+      const possible = this.#possible()
+      if (possible.length > 0) this.#options.random.pick(possible)()
+      else if (this.ends.every(({ due }) => due.length === 0)) return
     }
   }
 
@@ -71,7 +76,8 @@ export class World {
       for (const [index, end] of ends.entries()) {
         const other = ends[1 - index]!
         if (end.onTheWay.length > 0) actions.push(() => other.receive(end.onTheWay.shift()!))
-        if (end.due.length > 0)
+        const late = end.replica === this.#options.slow && this.#options.random.next() < 0.95
+        if (end.due.length > 0 && !late)
           actions.push(() => end.due.splice(this.#options.random.integer(end.due.length), 1)[0]!())
         if (this.#triggers > 0) actions.push(() => this.#trigger(end))
       }
@@ -83,6 +89,7 @@ export class World {
 
   #open(link: Link): void {
     const { engine, limits } = this.#options
+    this.sessions++
     const [a, b] = link.between
     const changed = (by: SessionEnd) => this.#changed(by.replica)
     const shared = { engine, limits, totals: this.totals, changed }
@@ -105,6 +112,7 @@ export class World {
 
   #trigger(end: SessionEnd): void {
     this.#triggers--
+    this.news++
     end.event({ type: 'trigger' })
   }
 
@@ -119,6 +127,7 @@ export class World {
   #changed(replica: Replica): void {
     for (const end of this.ends) {
       if (end.replica !== replica || end.closed) continue
+      this.news++
       end.announceCommit()
       end.announceMembers()
     }
