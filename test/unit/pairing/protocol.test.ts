@@ -1,9 +1,13 @@
+import type { KeyObject } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { issueDeviceCertificate, PAIRED_CAPABILITIES } from '../../../daemon/identity/device-certificate.ts'
 import { encodeDid } from '../../../daemon/identity/did.ts'
 import { privateKeyOfSeed, publicKeyBytes } from '../../../daemon/identity/ed25519.ts'
+import { issueMemberDocument } from '../../../daemon/identity/member-document.ts'
+import type { UserKeys } from '../../../daemon/identity/user-keys.ts'
 import { xWingPublicKey } from '../../../daemon/identity/x-wing.ts'
 import type { FrameStream } from '../../../daemon/network/network.ts'
 import { decodePairingCode, encodePairingCode } from '../../../daemon/pairing/code.ts'
@@ -42,6 +46,29 @@ const failed = (promise: Promise<unknown>) =>
     () => false,
     () => true,
   )
+
+/** The member document of a device that these keys have certified. */
+function documentOf(keys: UserKeys, deviceKey: KeyObject): Uint8Array {
+  const deviceDid = encodeDid(publicKeyBytes(deviceKey))
+  const certificate = issueDeviceCertificate(keys.deviceKey, {
+    did: keys.did,
+    deviceDid,
+    issuer: keys.deviceDid,
+    capabilities: PAIRED_CAPABILITIES,
+    sequence: 2,
+    issuedAt: 1,
+  })
+  const chain = [...keys.chain, certificate]
+  const fields = {
+    did: keys.did,
+    deviceDid,
+    chain,
+    sequence: 1,
+    receiveKey: random(8),
+    rendezvous: random(8),
+  }
+  return issueMemberDocument(deviceKey, fields)
+}
 
 describe('the device that made the code', () => {
   async function approach(code: string, peer = streams.peer('scripted')) {
@@ -103,14 +130,36 @@ describe('the device that made the code', () => {
   it('hands nothing over before both have confirmed, and believes no document it did not certify', async () => {
     const { code, pairingId } = await honest.service.start(did)
     const channel = await approach(code)
-    await shakeHands(channel, enrolmentOf())
+    const deviceKey = privateKeyOfSeed(random(32))
+    await shakeHands(channel, { ...enrolmentOf(), deviceKey: publicKeyBytes(deviceKey) })
     await channel.expect('state', soon())
     await channel.send({ type: 'state', confirmed: true, seen: true })
     expect(await channel.expect('state', soon())).toMatchObject({ confirmed: false, seen: true })
-    await channel.send({ type: 'done', document: random(100) })
+    // Certified once before, by the same device: still nobody has confirmed.
+    await channel.send({ type: 'done', document: documentOf(await honest.keystore.unlock(did), deviceKey) })
     expect(await failed(channel.expect('finished', soon()))).toBe(true)
     expect(honest.members).toEqual([])
     expect(honest.service.status(pairingId).state).toBe('joined')
+  })
+
+  it('answers the first confirmation when the other side surely knows, not before', async () => {
+    const { code, pairingId } = await honest.service.start(did)
+    const channel = await approach(code)
+    await shakeHands(channel, enrolmentOf())
+    await channel.expect('state', soon())
+    let answered = false
+    const { check = '' } = honest.service.status(pairingId)
+    const confirmation = honest.service.confirm(pairingId, check).finally(() => {
+      answered = true
+    })
+    expect(await channel.expect('state', soon())).toMatchObject({ confirmed: true })
+    for (let n = 0; n < 3; n++) {
+      await channel.send({ type: 'state', confirmed: false, seen: false })
+      await channel.expect('state', soon())
+    }
+    expect(answered).toBe(false)
+    await channel.send({ type: 'state', confirmed: false, seen: true })
+    expect(await confirmation).toMatchObject({ complete: false })
   })
 
   it('ends the stream of who sends what does not belong there', async () => {
@@ -130,63 +179,71 @@ describe('the device that made the code', () => {
 })
 
 describe('the new device', () => {
-  /** An owner under the test's control: answers each stream with what it is told to do. */
+  /** An owner under the test's control, of another person: it answers each stream with what it is told to do. */
   async function lure(
-    answer: (channel: SealedChannel, enrolment: Enrolment, nextNonce: Uint8Array) => Promise<void>,
+    answer: (
+      channel: SealedChannel,
+      enrolment: Enrolment,
+      keys: UserKeys,
+      nextNonce: Uint8Array,
+    ) => Promise<void>,
   ) {
     const peer = streams.peer('scripted')
+    const theirs = nodes.node(streams.peer('their keys'))
+    const keys = await theirs.keystore.unlock(await theirs.createUser('Eve'))
     const secret = random(16)
     const nonce = new Uint8Array(32)
-    const offer = (): Offer => ({
-      did: theirs,
-      deviceDid: theirs,
-      displayName: 'Eve',
-      nonce: new Uint8Array(nonce),
-    })
-    const theirs = encodeDid(publicKeyBytes(privateKeyOfSeed(random(32))))
     peer.handle(PAIR_PROTOCOL, STREAM, async (stream: FrameStream) => {
       const hello = readHello(await stream.receive(soon()))
       const channel = await SealedChannel.accept(stream, hello!, secret, 'scripted', random)
       const { commitment } = await channel.expect('commit', soon())
-      await channel.send({ type: 'offer', offer: offer() })
+      const { did, deviceDid } = keys
+      await channel.send({
+        type: 'offer',
+        offer: { did, deviceDid, displayName: 'Eve', nonce: nonce.slice() },
+      })
       const { enrolment } = await channel.expect('reveal', soon())
       expect(commitmentOf(enrolment)).toEqual(commitment)
       await channel.send({ type: 'state', confirmed: true, seen: false })
-      await answer(channel, enrolment, nonce)
+      await answer(channel, enrolment, keys, nonce)
     })
     const expiresAt = Math.floor(Date.now() / 1000) * 1000 + 60_000
     return encodePairingCode({ peerId: 'scripted', addresses: [], secret, expiresAt })
   }
   const keysOf = () => readdirSync(join(honest.folder, 'keys')).length
+  async function stateOf(pairingId: string, wanted: string): Promise<void> {
+    while (honest.service.status(pairingId).state !== wanted)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+  }
 
-  it('takes no keys before its own person has confirmed, nor keys that are not for it', async () => {
-    const before = keysOf()
-    for (const moment of ['unasked', 'foreign'] as const) {
-      const code = await lure(async (channel, enrolment) => {
-        const elsewhere = nodes.node(streams.peer(`elsewhere ${moment}`))
-        const keys = await elsewhere.keystore.unlock(await elsewhere.createUser())
+  it.each(['unasked', 'for another device', 'of another person'] as const)(
+    'takes no keys %s',
+    async (what) => {
+      const before = keysOf()
+      const other = await honest.keystore.unlock(did)
+      const code = await lure(async (channel, enrolment, keys) => {
         const given = { displayName: 'Eve', document: new Uint8Array(), now: 1 }
-        const device = { deviceDid: encodeDid(enrolment.deviceKey), receiveKey: enrolment.receiveKey }
-        const wrapped = makeGrant(keys, device, given, random)
-        if (moment === 'foreign') {
-          let state: PairMessage | undefined
+        const deviceKey = what === 'for another device' ? enrolmentOf().deviceKey : enrolment.deviceKey
+        const device = { deviceDid: encodeDid(deviceKey), receiveKey: enrolment.receiveKey }
+        const wrapped = makeGrant(what === 'of another person' ? other : keys, device, given, random)
+        let state: PairMessage | undefined
+        if (what !== 'unasked')
           do state = await channel.receive(soon())
           while (state && !(state.type === 'state' && state.confirmed))
-        }
         await channel.send({ type: 'grant', wrapped })
         await channel.receive(soon())
       })
       const { pairingId, check } = await honest.service.join({ code })
-      const outcome = honest.service.confirm(pairingId, check)
-      await expect(outcome).rejects.toMatchObject({ code: 'Corrupt' })
+      if (what === 'unasked') await stateOf(pairingId, 'failed')
+      await expect(honest.service.confirm(pairingId, check)).rejects.toMatchObject({ code: 'Corrupt' })
       expect(honest.service.status(pairingId).state).toBe('failed')
       expect(keysOf()).toBe(before)
-    }
-  })
+    },
+  )
 
   it('does not go on with somebody who is another one after a break', async () => {
     let broken = 0
-    const code = await lure(async (channel, _enrolment, nextNonce) => {
+    const code = await lure(async (channel, _enrolment, _keys, nextNonce) => {
       nextNonce.fill(++broken)
       // Not before the state was read: until then it is no break, but a failed start.
       await channel.receive(soon())
