@@ -157,9 +157,19 @@ function explanation(code: string): [what: string, hint?: string] {
 }
 
 function checkedUrl(url: string): string {
-  if (/^postgres(?:ql)?:\/\//.test(url) && URL.canParse(url)) return url
+  if (/^postgres(?:ql)?:\/\//.test(url) && isReadable(url)) return url
   throw new VivimError('InvalidParams', 'MASTER_DATABASE_URL is not the URL of a PostgreSQL.', {
     field: 'master.databaseUrl',
     hint: 'It looks like postgresql://user:password@host:5432/database.',
   })
+}
+
+/** The library reads more than URLs: an empty host with a socket's folder behind it. Its errors hold the whole text. */
+function isReadable(url: string): boolean {
+  try {
+    new pg.Client({ connectionString: url })
+    return true
+  } catch {
+    return false
+  }
 }

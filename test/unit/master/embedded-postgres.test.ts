@@ -187,7 +187,7 @@ describe('an embedded PostgreSQL', () => {
   it('leaves nothing half-made after kill -9 while its database is made', async () => {
     const child = spawn(process.execPath, [CHILD, folder], { stdio: ['pipe', 'ignore', 'inherit'] })
     const unfinished = () =>
-      existsSync(folder) && readdirSync(folder).find((name) => name.startsWith('postgres.new'))
+      existsSync(folder) ? readdirSync(folder).find((name) => name.startsWith('postgres.new')) : undefined
     await eventually(
       'initdb began',
       () => unfinished() && existsSync(join(folder, unfinished()!, 'PG_VERSION')),
