@@ -150,6 +150,7 @@ async function start(
         log: syncLog,
         count: metrics.count,
         replicate: (did) => async (action, params) => (await users.getClient(did)).replicate(action, params),
+        isOpen: (did) => users.isOpen(did),
         lookUp: async (did) => (await master.find(did))?.devices ?? [],
         onDocument: (keys, document) => registration.publish(keys, document, displayNameOf(users, keys.did)),
         onMembers: (did, count) => users.noteDevices(did, count),
@@ -252,7 +253,12 @@ async function start(
         return item
       },
     },
-    sync,
+    sync: {
+      syncNow: async (did, params) => {
+        await keepInStep(await users.keysOf(did))
+        return sync.syncNow(did, params)
+      },
+    },
     pairing,
     master,
     counters: () => metrics.counters(),

@@ -11,6 +11,8 @@ import { UserSync, type UserSyncOptions } from './user-sync.ts'
 export interface SyncServiceOptions
   extends Pick<UserSyncOptions, 'network' | 'now' | 'random' | 'log' | 'count' | 'lookUp'> {
   readonly replicate: (did: string) => Replicate
+  /** The user's database is open: looking something up in it costs little. */
+  readonly isOpen: (did: string) => boolean
   /** A user's own document is new or confirmed. */
   readonly onDocument: (keys: UserKeys, document: Uint8Array) => void
   /** How many devices a user has, this one among them. */
@@ -23,7 +25,7 @@ export interface SyncServiceOptions
 export class SyncService {
   readonly #options: SyncServiceOptions
   readonly #network: Network
-  readonly #users = new Map<string, UserSync>()
+  readonly #users = new Map<string, { readonly user: UserSync; readonly started: Promise<void> }>()
   #stopListening: (() => void)[] = []
 
   constructor(options: SyncServiceOptions) {
@@ -35,10 +37,10 @@ export class SyncService {
     this.#network.handle(SYNC_PROTOCOL, SYNC_STREAM, (stream) => this.#answer(stream))
     this.#stopListening = [
       this.#network.onPeer((peerId, connected) => {
-        if (connected) for (const user of this.#users.values()) user.peerFound(peerId)
+        if (connected) for (const { user } of this.#users.values()) user.peerFound(peerId)
       }),
       this.#network.onDiscovered((peerId, addresses) => {
-        for (const user of this.#users.values()) user.peerFound(peerId, addresses)
+        for (const { user } of this.#users.values()) user.peerFound(peerId, addresses)
       }),
     ]
   }
@@ -49,11 +51,25 @@ export class SyncService {
     for (const did of [...this.#users.keys()]) this.remove(did)
   }
 
-  /** A user's keys are at hand: from now on their devices are kept in step. Does nothing when it has them. */
+  /** A user's keys are at hand: from now on their devices are kept in step. Resolves once they are looked for. */
   async add(keys: UserKeys): Promise<void> {
-    if (this.#users.has(keys.did)) return
-    const { network, now, random, log, count, lookUp, replicate, onDocument, onMembers } = this.#options
-    const user = new UserSync({
+    const present = this.#users.get(keys.did)
+    if (present) return present.started
+    const user = this.#userOf(keys)
+    const started = user.start()
+    this.#users.set(keys.did, { user, started })
+    try {
+      await started
+    } catch (error) {
+      if (this.#users.get(keys.did)?.user === user) this.remove(keys.did)
+      throw error
+    }
+  }
+
+  #userOf(keys: UserKeys): UserSync {
+    const { network, now, random, log, count, lookUp, replicate, isOpen, onDocument, onMembers } =
+      this.#options
+    return new UserSync({
       keys,
       network,
       now,
@@ -62,31 +78,25 @@ export class SyncService {
       count,
       lookUp,
       replicate: replicate(keys.did),
+      isOpen: () => isOpen(keys.did),
       onDocument: (document) => onDocument(keys, document),
       onMembers: (devices) => onMembers(keys.did, devices),
     })
-    this.#users.set(keys.did, user)
-    try {
-      await user.start()
-    } catch (error) {
-      this.remove(keys.did)
-      throw error
-    }
   }
 
   /** The user's keys are gone: sessions end, topics are left. */
   remove(did: string): void {
-    this.#users.get(did)?.stop()
+    this.#users.get(did)?.user.stop()
     this.#users.delete(did)
   }
 
   committed(did: string, frontier: Frontier): void {
-    this.#users.get(did)?.committed(frontier)
+    this.#users.get(did)?.user.committed(frontier)
   }
 
   /** The network came up. */
   async networkChanged(): Promise<void> {
-    await Promise.allSettled([...this.#users.values()].map((user) => user.networkChanged()))
+    await Promise.allSettled([...this.#users.values()].map(({ user }) => user.networkChanged()))
   }
 
   /** A device was paired: its document, as it signed it. */
@@ -118,7 +128,7 @@ export class SyncService {
   }
 
   #user(did: string): UserSync {
-    const user = this.#users.get(did)
+    const user = this.#users.get(did)?.user
     if (!user)
       throw new VivimError('Unavailable', 'That user is not being synchronised yet.', { retryAfterMs: 500 })
     return user
@@ -126,9 +136,10 @@ export class SyncService {
 
   async #answer(stream: FrameStream): Promise<void> {
     const { random, count } = this.#options
+    const candidates = [...this.#users.values()].map((each) => each.user)
     let user: UserSync | undefined
     try {
-      user = await answerProposal(stream, this.#network.peerId, [...this.#users.values()], random)
+      user = await answerProposal(stream, this.#network.peerId, candidates, random)
     } catch {
       stream.abort('no hello')
       return

@@ -209,8 +209,6 @@ export class SyncSession {
   }
 
   #inSync({ applied, sent }: SyncTotals): void {
-    const device = this.#device?.device
-    if (device) this.#ask(this.#options.replicate('inSync', { device }))
     for (const { resolve } of this.#waiting) resolve({ applied, sent })
     this.#options.onInSync(this, { applied, sent })
   }

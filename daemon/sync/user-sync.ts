@@ -19,6 +19,7 @@ export interface UserSyncOptions {
   readonly keys: UserKeys
   readonly network: Network
   readonly replicate: Replicate
+  readonly isOpen: () => boolean
   readonly now: () => number
   readonly random: (bytes: number) => Uint8Array
   readonly log: {
@@ -214,7 +215,7 @@ export class UserSync {
   }
 
   async #run(stream: FrameStream, initiator: string): Promise<void> {
-    const { network, replicate, log, count } = this.#options
+    const { network, replicate, isOpen, log, count } = this.#options
     const preferred = [network.peerId, stream.peerId].sort()[0]!
     const session = new SyncSession({
       stream,
@@ -232,7 +233,10 @@ export class UserSync {
         void replicate('seen', { device: device.device, connected: true }).catch(() => {})
       },
       onMembers: (members) => this.#members(members),
-      onInSync: (_, { applied, sent }) => {
+      onInSync: (running, { applied, sent }) => {
+        // Two devices that agree say so twice a minute: that alone keeps no worker open.
+        const device = running.device?.device
+        if (device && (applied + sent > 0 || isOpen())) void replicate('inSync', { device }).catch(() => {})
         count('sync.rounds')
         count('sync.operations.applied', applied)
         count('sync.operations.sent', sent)

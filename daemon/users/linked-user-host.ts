@@ -10,6 +10,7 @@ import { type Answering, WaitingCalls } from './waiting-calls.ts'
 
 const CLOSE_BUDGET_MS = 10_000
 const PROBE_MS = 5_000
+const MOVES_DATA: ReadonlySet<ReplicaAction> = new Set(['read', 'apply', 'readBlob', 'storeBlobPiece'])
 
 /** The main thread's side of a link to a user's engine: the same for an engine in this thread and in a worker. */
 export class LinkedUserHost implements UserHost {
@@ -81,7 +82,8 @@ export class LinkedUserHost implements UserHost {
     const answer = await this.#ask((id) => ({ type: 'replicate', id, action, params }), {
       deadlineMs: LIMITS.userCallMs,
     })
-    this.#lastUsedAt = this.#options.now()
+    // Notes about other devices are no use of the user: they would keep everyone open for ever.
+    if (MOVES_DATA.has(action)) this.#lastUsedAt = this.#options.now()
     return answer as ReturnType<ReplicaActions[A]>
   }
 

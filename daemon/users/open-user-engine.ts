@@ -139,7 +139,10 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     if ((vault.held.nextDue() ?? Infinity) <= vault.now()) releaseHeld(replicaOptions)
   }, RELEASE_HELD_EVERY_MS)
   held.unref()
-  const first = setImmediate(tidy)
+  const first = setImmediate(() => {
+    tidy()
+    releaseHeld(replicaOptions, true)
+  })
   const hourly = setInterval(tidy, TIDY_EVERY_MS)
   hourly.unref()
   void counter.count([' '], 'o200k_base').catch(() => {}) // loads the encoding before the first question

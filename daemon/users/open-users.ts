@@ -31,6 +31,11 @@ export class OpenUsers {
     return this.#entries.size
   }
 
+  /** It is open, or being opened. */
+  has(did: string): boolean {
+    return this.#entries.has(did)
+  }
+
   /** Those fully open now. */
   hosts(): [did: string, host: UserHost][] {
     return [...this.#entries].flatMap(([did, { host, closing }]) =>

@@ -164,6 +164,10 @@ export class UserDatabaseManager {
     return this.#unlocked.get(did) ?? (await this.#readKeys(did))
   }
 
+  isOpen(did: string): boolean {
+    return this.#open.has(did)
+  }
+
   /** Unattended users who have other devices. */
   sharedUsers(): string[] {
     return this.#keystore

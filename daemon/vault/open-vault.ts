@@ -57,8 +57,8 @@ export interface OpenVault extends Vault {
    * from them. @throws VivimError `Corrupt` or `Forbidden` for segments that do not verify
    */
   receive(segments: readonly Uint8Array[], follow: Follow): Received
-  /** Merges held operations that are due. */
-  releaseHeld(follow: Follow): Received
+  /** Merges held operations that are due; after an upgrade also those that a newer program had sent. */
+  releaseHeld(follow: Follow, fromNewerProgram?: boolean): Received
   /** This device's signed segments, and those it received, from a position on. */
   readSegments(log: LogPosition, maxBytes: number): { segments: Uint8Array[]; upTo: number }
   /** True while deleted bytes may still stand in the file. */
@@ -182,8 +182,8 @@ class FileVault implements OpenVault {
     return this.#takeIn(() => this.#remote.receive(segments, this.#clock, this.now()), follow)
   }
 
-  releaseHeld(follow: Follow): Received {
-    return this.#takeIn(() => this.#remote.release(this.#clock, this.now()), follow)
+  releaseHeld(follow: Follow, fromNewerProgram = false): Received {
+    return this.#takeIn(() => this.#remote.release(this.#clock, this.now(), fromNewerProgram), follow)
   }
 
   #takeIn(take: () => Received, follow: Follow): Received {

@@ -105,9 +105,10 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
   }
 }
 
-/** Merges held operations that are due. */
-export function releaseHeld(options: ReplicaOptions): void {
-  takeIn(options, (follow) => options.vault.releaseHeld(follow))
+/** Merges held operations that are due; at the start of a program also those it may know by now. */
+export function releaseHeld(options: ReplicaOptions, atStart = false): void {
+  const { vault } = options
+  if (vault.held.count() > 0) takeIn(options, (follow) => vault.releaseHeld(follow, atStart))
 }
 
 function takeIn(
