@@ -148,6 +148,8 @@ export const LIMITS = {
   registryStreamsPerPeer: 4,
   /** Peers whose calls are counted at once. */
   registryPeers: 10_000,
+  /** How long the start of a bootstrap node waits for its own PostgreSQL, which otherwise comes later; ms. */
+  masterStartMs: 5_000,
   /** How often a node looks whether its master answers; ms. */
   masterPingMs: 3_000,
   /** The master's own database: connecting, and one statement; ms. */

@@ -1,5 +1,7 @@
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { VivimError } from '../../schema/errors.ts'
+import { LIMITS } from '../../schema/limits.ts'
 import type { Result } from '../../schema/methods/index.ts'
 import type { Random } from '../identity/key-wrapping.ts'
 import type { Network } from '../network/network.ts'
@@ -58,11 +60,11 @@ export class MasterService {
     this.#outbox = new Outbox(join(options.folder, 'outbox'), options.log)
   }
 
-  /** Never fails for want of a master. A PostgreSQL of our own is waited for. */
+  /** Never fails for want of a master. A PostgreSQL of our own is waited for, within bounds. */
   async start(): Promise<void> {
     const side = await this.#makeSide()
     if (!side) return
-    const { log, count, now, network, join: address } = this.#options
+    const { role, databaseUrl, log, count, now, network, join: address } = this.#options
     this.#side = side
     this.#publisher = new OutboxPublisher({
       outbox: this.#outbox,
@@ -79,10 +81,10 @@ export class MasterService {
     this.#stopListening = network.onPeer((peerId) => {
       if (peerId === address?.peerId) void this.#watch?.look()
     })
-    await side.start()
-    const first = this.#watch.look()
-    // A member's master is elsewhere and may take its time.
-    if (this.#options.role === 'bootstrap' && this.#options.databaseUrl === undefined) await first
+    const first = side.start().then(() => this.#watch?.look())
+    // What is elsewhere may take its time.
+    if (role !== 'bootstrap' || databaseUrl !== undefined) return
+    await Promise.race([first, delay(LIMITS.masterStartMs, undefined, { ref: false })])
   }
 
   /** Never throws. Records that wait are on the disk. */

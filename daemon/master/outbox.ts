@@ -29,7 +29,7 @@ export class Outbox {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     this.#folder = folder
     for (const name of readdirSync(folder).sort()) {
-      const found = name.endsWith(TEMPORARY) ? undefined : readRecord(name, readFileSync(join(folder, name)))
+      const found = name.endsWith(TEMPORARY) ? undefined : readRecord(folder, name)
       if (found) this.#records.set(name, found)
       else {
         log.warn({ name }, 'a file of the outbox is no record and was removed')
@@ -86,9 +86,10 @@ function recordOf(kind: RecordKind, bytes: Uint8Array): [string, WaitingRecord] 
 }
 
 /** Undefined unless the file holds what its name says. */
-function readRecord(name: string, bytes: Buffer): WaitingRecord | undefined {
+function readRecord(folder: string, name: string): WaitingRecord | undefined {
   try {
-    const [expected, record] = recordOf(name.startsWith('user-') ? 'user' : 'device', new Uint8Array(bytes))
+    const bytes = new Uint8Array(readFileSync(join(folder, name)))
+    const [expected, record] = recordOf(name.startsWith('user-') ? 'user' : 'device', bytes)
     return expected === name ? record : undefined
   } catch {
     return undefined

@@ -122,6 +122,18 @@ describe('what is refused', () => {
     expect(warnings.join()).not.toContain('postgresql')
     expect(load().warnings).toEqual([])
   })
+
+  it('nothing of a database that a bootstrap node is told of, which nobody is shown', () => {
+    const config = load({ VIVIM_ROLE: 'bootstrap', MASTER_DATABASE_URL: 'postgresql://u:secret-word@host/x' })
+    expect(config.warnings).toEqual([])
+    expect(config.value('master.databaseUrl')).toContain('secret-word')
+    expect(JSON.stringify(config.list())).not.toContain('secret-word')
+    expect(config.get('master.databaseUrl')).toMatchObject({
+      value: '(set, not shown)',
+      origin: 'environment',
+    })
+    expect(load().get('master.databaseUrl').value).toBeNull()
+  })
 })
 
 describe('changing', () => {

@@ -122,15 +122,41 @@ describe('init', () => {
     expect(user).toMatchObject({ displayName: 'Ann', unattended: false })
   })
 
-  it('refuses what it cannot do: a network, a work tree, a folder with other things, a home in use', async () => {
-    for (const options of [
-      ['--role', 'bootstrap'],
-      ['--role', 'member'],
-      ['--join', '/ip4/1.2.3.4/tcp/1'],
-    ]) {
-      expect(await init(...options)).toBe(1)
-      expect(io.stderr).toContain('no network yet')
+  it('keeps the role and the master it was told, and says how others join', async () => {
+    const first = await json('--no-user', '--role', 'bootstrap', '--listen', '/ip4/127.0.0.1/tcp/4001')
+    expect(first.role).toBe('bootstrap')
+    expect(settings()).toMatchObject({ role: 'bootstrap' })
+    await init('--no-user')
+    expect(io.stdout).toContain(`vivimd init --join /ip4/127.0.0.1/tcp/4001/p2p/${first.peerId}`)
+    expect(await json('--no-user')).toEqual(first)
+
+    const master = `/ip4/127.0.0.1/tcp/4001/p2p/${first.peerId}`
+    home = join(folder, 'member')
+    expect((await json('--no-user', '--join', master)).role).toBe('member')
+    expect(settings()).toMatchObject({ role: 'member', network: { join: master } })
+    const before = snapshot()
+    expect((await json('--no-user')).role).toBe('member')
+    expect(snapshot()).toEqual(before)
+    await init('--no-user')
+    expect(io.stdout).toContain(master)
+  })
+
+  it('refuses roles that cannot be, before it makes anything', async () => {
+    const peerId = '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN'
+    for (const [options, hint] of [
+      [['--role', 'member'], '--join'],
+      [['--join', '/ip4/1.2.3.4/tcp/1'], '/p2p/'],
+      [['--join', '/ip4/1.2.3.4/tcp/1/p2p/12D3KooW'], 'multiaddr'],
+      [['--role', 'bootstrap', '--join', `/ip4/1.2.3.4/tcp/1/p2p/${peerId}`], 'joins nobody'],
+      [['--role', 'solo', '--join', `/ip4/1.2.3.4/tcp/1/p2p/${peerId}`], 'joins nobody'],
+    ] as const) {
+      expect(await init(...options), options.join(' ')).toBe(2)
+      expect(io.stderr).toContain(hint)
     }
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  it('refuses what it cannot do: a work tree, a folder with other things, a home in use', async () => {
     expect(await init('--role', 'king')).toBe(2)
     expect(await init('--listen', 'localhost')).toBe(2)
     expect(readdirSync(folder)).toEqual([])
