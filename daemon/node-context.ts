@@ -1,5 +1,7 @@
 import type { Params, Result } from '../schema/methods/index.ts'
 import type { AuthGateway } from './identity/auth-gateway.ts'
+import type { MasterService } from './master/master-service.ts'
+import type { PairingService } from './pairing/pairing-service.ts'
 import type { SyncService } from './sync/sync-service.ts'
 import type { UserDatabaseManager } from './users/user-database-manager.ts'
 
@@ -24,6 +26,8 @@ export interface NodeContext {
   readonly gateway: AuthGateway
   readonly config: ConfigService
   readonly sync: Pick<SyncService, 'syncNow'>
+  readonly pairing: Pick<PairingService, 'start' | 'join' | 'confirm' | 'status' | 'cancel' | 'list'>
+  readonly master: Pick<MasterService, 'status' | 'find'>
   /** Values of the counters by name. */
   counters(): Record<string, number>
   status(): Result<'node.status'>

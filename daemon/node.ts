@@ -8,9 +8,7 @@ import { createRouter } from '../rpc/router.ts'
 import { listenOnSocket } from '../rpc/socket-server.ts'
 import type { RpcLog } from '../rpc/types.ts'
 import { deviceNamed, nameDevices } from './device-names.ts'
-import type { PairingContext } from './handlers/devices.ts'
 import { nodeMethodHandlers, userCallHandler } from './handlers/index.ts'
-import type { MasterContext } from './handlers/master.ts'
 import { nodeSeedOfHome } from './home.ts'
 import { AuthGateway } from './identity/auth-gateway.ts'
 import type { Random } from './identity/key-wrapping.ts'
@@ -235,7 +233,7 @@ async function start(
   const elapsedMs = () => Math.round((performance.now() - options.startedMonotonic) * 10) / 10
   // A caller may be quicker than we are with noting that the socket answers.
   let readyMs = 0
-  const context: NodeContext & PairingContext & MasterContext = {
+  const context: NodeContext = {
     version,
     now,
     log: log.child({ subsystem: 'rpc' }),

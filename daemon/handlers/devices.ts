@@ -3,12 +3,6 @@ import type { Handlers, RpcCall, RpcConnection } from '../../rpc/types.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { Result } from '../../schema/methods/index.ts'
 import type { NodeContext } from '../node-context.ts'
-import type { PairingService } from '../pairing/pairing-service.ts'
-
-/** The part of the node these handlers need; without it there is no pairing. */
-export interface PairingContext {
-  readonly pairing?: PairingService
-}
 
 type Status = Result<'devices.pair.status'>
 type DevicesHandlers = Pick<
@@ -20,23 +14,19 @@ type DevicesHandlers = Pick<
   | 'devices.pair.cancel'
 >
 
-export function devicesHandlers(node: NodeContext & PairingContext): DevicesHandlers {
-  const service = () => {
-    if (node.pairing) return node.pairing
-    throw new VivimError('Unavailable', 'This node does not pair devices.')
-  }
+export function devicesHandlers({ pairing }: NodeContext): DevicesHandlers {
   const chosen = (pairingId: string | undefined, { connection }: RpcCall) =>
-    choose(service().list(), pairingId, connection).pairingId
+    choose(pairing.list(), pairingId, connection).pairingId
   return {
     'devices.pair.start': (_params, { session }) => {
       if (!session) throw new VivimError('Unauthorized')
-      return service().start(session.did)
+      return pairing.start(session.did)
     },
-    'devices.pair.join': (params, { signal }) => service().join(params, signal),
+    'devices.pair.join': (params, { signal }) => pairing.join(params, signal),
     'devices.pair.confirm': ({ pairingId, check }, call) =>
-      service().confirm(chosen(pairingId, call), check, call.signal),
-    'devices.pair.status': ({ pairingId }, call) => service().status(chosen(pairingId, call)),
-    'devices.pair.cancel': ({ pairingId }, call) => service().cancel(chosen(pairingId, call)),
+      pairing.confirm(chosen(pairingId, call), check, call.signal),
+    'devices.pair.status': ({ pairingId }, call) => pairing.status(chosen(pairingId, call)),
+    'devices.pair.cancel': ({ pairingId }, call) => pairing.cancel(chosen(pairingId, call)),
   }
 }
 

@@ -3,14 +3,14 @@ import type { Handlers } from '../../rpc/types.ts'
 import type { NodeContext } from '../node-context.ts'
 import { authHandlers } from './auth.ts'
 import { configHandlers } from './config.ts'
-import { devicesHandlers, type PairingContext } from './devices.ts'
-import { type MasterContext, masterHandlers } from './master.ts'
+import { devicesHandlers } from './devices.ts'
+import { masterHandlers } from './master.ts'
 import { nodeHandlers } from './node.ts'
 import { syncHandlers } from './sync.ts'
 import { usersHandlers } from './users.ts'
 
 /** Every method the node itself answers. */
-export function nodeMethodHandlers(node: NodeContext & PairingContext & MasterContext): Handlers {
+export function nodeMethodHandlers(node: NodeContext): Handlers {
   return {
     ...introspectionHandlers(node.version),
     ...nodeHandlers(node),

@@ -2,13 +2,9 @@ import type { Handlers } from '../../rpc/types.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { readMemberDocument } from '../identity/member-document.ts'
 import { readUserRecord } from '../identity/user-record.ts'
-import type { MasterService } from '../master/master-service.ts'
+import type { NodeContext } from '../node-context.ts'
 
-export interface MasterContext {
-  readonly master: Pick<MasterService, 'status' | 'find'>
-}
-
-export function masterHandlers({ master }: MasterContext): Pick<Handlers, 'master.status' | 'master.lookup'> {
+export function masterHandlers({ master }: NodeContext): Pick<Handlers, 'master.status' | 'master.lookup'> {
   return {
     'master.status': () => master.status(),
     'master.lookup': async ({ did }, { signal }) => {

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { nodeMethodHandlers, userCallHandler } from '../../../daemon/handlers/index.ts'
-import type { MasterContext } from '../../../daemon/handlers/master.ts'
 import { AuthGateway } from '../../../daemon/identity/auth-gateway.ts'
 import type { NodeContext } from '../../../daemon/node-context.ts'
 import { type Client, VivimError } from '../../../rpc/client/index.ts'
@@ -35,7 +34,7 @@ beforeEach(() => {
     if (!item) throw new VivimError('NotFound')
     return item
   }
-  const node: NodeContext & MasterContext = {
+  const node: NodeContext = {
     version: '1.2.3',
     now: () => now,
     log: { info: (details, message) => logged.push({ ...details, message }) },
@@ -45,6 +44,7 @@ beforeEach(() => {
     sync: {
       syncNow: async (did) => ({ applied: did.length, sent: 0, ms: 1, devices: [] }),
     },
+    pairing: { list: () => [] } as unknown as NodeContext['pairing'],
     master: {
       status: async () => ({ role: 'solo', state: 'none', waiting: 0 }),
       find: async () => undefined,
