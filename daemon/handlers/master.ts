@@ -4,7 +4,9 @@ import { readMemberDocument } from '../identity/member-document.ts'
 import { readUserRecord } from '../identity/user-record.ts'
 import type { NodeContext } from '../node-context.ts'
 
-export function masterHandlers({ master }: NodeContext): Pick<Handlers, 'master.status' | 'master.lookup'> {
+export function masterHandlers({
+  master,
+}: Pick<NodeContext, 'master'>): Pick<Handlers, 'master.status' | 'master.lookup'> {
   return {
     'master.status': () => master.status(),
     'master.lookup': async ({ did }, { signal }) => {

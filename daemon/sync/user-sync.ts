@@ -103,7 +103,7 @@ export class UserSync {
     const device = this.#devices.at(peerId)
     if (!device || this.#stopped) return
     this.#linkTo(device).hurry()
-    this.#dial({ ...device, addresses: [...addresses, ...device.addresses] })
+    void this.#dial({ ...device, addresses: [...addresses, ...device.addresses] })
   }
 
   /** A stream on which the other side has proven that it holds a key of this space. */
@@ -162,7 +162,7 @@ export class UserSync {
   async #openSession(device: KnownDevice, signal: AbortSignal): Promise<SyncSession> {
     const link = this.#linkTo(device)
     link.hurry()
-    await this.#dial(device)
+    if (!(await this.#dial(device))) throw new VivimError('Unavailable', 'That device cannot be reached now.')
     const until = performance.now() + LIMITS.syncSettleMs
     while (!link.session && performance.now() < until && !signal.aborted)
       await new Promise((resolve) => setTimeout(resolve, 20))
@@ -189,17 +189,21 @@ export class UserSync {
     for (const device of this.otherDevices) void this.#dial(device)
   }
 
-  async #dial(device: KnownDevice): Promise<void> {
+  /** Answers whether the way is open: by this dial, one under way, or a session that is there. */
+  async #dial(device: KnownDevice): Promise<boolean> {
     const { network, log, random } = this.#options
     const link = this.#linkTo(device)
-    if (this.#stopped || !network.running || link.dialing || link.session) return
+    if (this.#stopped || !network.running) return false
+    if (link.dialing || link.session) return true
     link.dialing = true
     try {
       const stream = await proposeSpace(network, device, this.keys, random)
       void this.#run(stream, network.peerId)
+      return true
     } catch (error) {
       log.info({ device: device.deviceDid, reason: reasonOf(error) }, 'another device is not reached')
       link.retryLater(() => void this.#redial(device.deviceDid), random(1)[0]! / 255)
+      return false
     } finally {
       link.dialing = false
     }

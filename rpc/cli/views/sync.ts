@@ -42,11 +42,9 @@ export function cursorsView({ items }: Result<'sync.cursors'>): string {
   return items
     .map(({ name, connected, behind, upTo, lastSeenAt }) => {
       const seen = lastSeenAt === null ? 'not seen yet' : `last seen ${date(lastSeenAt)}`
-      const held = upTo === null ? '' : ` up to ${date(upTo)}`
-      const state =
-        behind === 0
-          ? `caught up${held}`
-          : `has everything${held || ' but'}, ${count(behind, 'operation')} on the way`
+      const until = upTo === null ? '' : ` to ${date(upTo)}`
+      const onTheWay = `${count(behind, 'operation')} on the way`
+      const state = behind === 0 ? `caught up${until}` : until ? `caught up${until}, ${onTheWay}` : onTheWay
       return `${oneLine(name)}: ${state} (${connected ? 'connected' : seen})\n`
     })
     .join('')
