@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -117,7 +118,7 @@ describe('an embedded PostgreSQL', () => {
 
   it('is stopped by the next start when its watchdog was killed as well', async () => {
     const { child, pid } = await startInChild()
-    const watchdog = Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[1])
+    const watchdog = parentOf(pid)
     child.kill('SIGSTOP')
     for (const one of childrenOf(watchdog)) if (one !== pid) process.kill(one, 'SIGKILL')
     process.kill(watchdog, 'SIGKILL')
@@ -129,6 +130,17 @@ describe('an embedded PostgreSQL', () => {
     expect(log.text()).toContain('left running')
     expect(postgresProcesses()).not.toContain(pid)
     await databaseOf(next).query('SELECT 1')
+  })
+
+  it('takes queries as soon as it has started where everything was killed at once', async () => {
+    const { child, pid } = await startInChild()
+    const gone = exitOf(child)
+    const watchdog = parentOf(pid)
+    for (const one of [watchdog, pid, child.pid!]) process.kill(one, 'SIGKILL')
+    await gone
+    await eventually('its workers are gone', () => !workersIn(join(folder, 'postgres')))
+    expect(readFileSync(join(folder, 'postgres/postmaster.pid'), 'utf8')).toContain('ready')
+    await databaseOf(await start()).query('SELECT 1')
   })
 
   it('comes back by itself after kill -9 of PostgreSQL, and of its watchdog', async () => {
@@ -153,7 +165,7 @@ describe('an embedded PostgreSQL', () => {
     expect(postgres.pid).not.toBe(killed)
 
     const second = postgres.pid!
-    const watchdog = Number(readFileSync(`/proc/${second}/stat`, 'utf8').split(') ')[1]!.split(' ')[1])
+    const watchdog = parentOf(second)
     process.kill(watchdog, 'SIGKILL')
     await eventually('another one runs', () => postgres.pid !== undefined && postgres.pid !== second)
     await eventually('queries work', () => database.query('SELECT 1').catch(() => undefined))
@@ -272,6 +284,20 @@ describe('an embedded PostgreSQL', () => {
     expect(error).toMatchObject({ code: 'Unavailable', hint: expect.stringContaining('MASTER_DATABASE_URL') })
   })
 })
+
+function parentOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[1])
+}
+
+function workersIn(data: string): boolean {
+  return readdirSync('/proc').some((name) => {
+    try {
+      return readlinkSync(`/proc/${name}/cwd`) === data
+    } catch {
+      return false
+    }
+  })
+}
 
 function childrenOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
