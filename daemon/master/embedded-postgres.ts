@@ -121,9 +121,8 @@ export class EmbeddedPostgres {
     this.#socket.remove()
   }
 
-  /** Starts the process and waits until it is ready. */
+  /** Starts the process and waits until it is ready. Nothing of an earlier one may be left. */
   async #run(): Promise<void> {
-    const before = readPostmaster(this.#data)
     const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`])
     const server = runWatched(
       this.#account,
@@ -135,7 +134,7 @@ export class EmbeddedPostgres {
       over = true
     })
     const deadline = performance.now() + READY_MS
-    while (!this.#isReady(before)) {
+    while (readPostmaster(this.#data)?.status !== 'ready') {
       if (over) throw noPostgres('it ended at once.', new Error(server.tail()))
       if (performance.now() > deadline || this.#stopping.signal.aborted) {
         server.release()
@@ -146,12 +145,6 @@ export class EmbeddedPostgres {
     }
     this.#server = server
     if (this.#stopping.signal.aborted) server.interrupt()
-  }
-
-  /** One that was killed left a file behind that still says `ready`. */
-  #isReady(before: ReturnType<typeof readPostmaster>): boolean {
-    const now = readPostmaster(this.#data)
-    return now?.status === 'ready' && (now.pid !== before?.pid || now.startedAt !== before.startedAt)
   }
 
   /** Brings it back until it is told to stop. */

@@ -1,9 +1,11 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isRunning, startTicks } from '../../process-start.ts'
+import { noPostgres } from './binaries.ts'
 
 const POLL_MS = 20
+const WORKERS_MS = 5_000
 /** How long each way of asking may take. */
 const PATIENCE = [
   ['SIGINT', 5_000],
@@ -14,8 +16,6 @@ const PATIENCE = [
 /** What PostgreSQL's `postmaster.pid` says. */
 interface Postmaster {
   readonly pid: number
-  /** Seconds UTC, as text. */
-  readonly startedAt: string | undefined
   /** `ready` once it takes connections. */
   readonly status: string | undefined
 }
@@ -24,9 +24,7 @@ export function readPostmaster(data: string): Postmaster | undefined {
   try {
     const lines = readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')
     const pid = Number(lines[0])
-    return Number.isSafeInteger(pid) && pid > 1
-      ? { pid, startedAt: lines[2], status: lines[7]?.trim() }
-      : undefined
+    return Number.isSafeInteger(pid) && pid > 1 ? { pid, status: lines[7]?.trim() } : undefined
   } catch {
     return undefined
   }
@@ -43,30 +41,52 @@ export function servesFolder(pid: number, data: string): boolean {
 }
 
 /**
- * Stops a PostgreSQL that outlived the process that had started it. Only the holder of the data-directory lock may
- * call this. Answers whether there was one.
+ * Stops a PostgreSQL that outlived the process that had started it, and clears away what one that was killed left. Only
+ * the holder of the data-directory lock may call this. Answers whether there was one to stop.
+ * @throws VivimError `Unavailable` when its workers go on writing
  */
 export async function stopLeftover(data: string): Promise<boolean> {
   const found = readPostmaster(data)
   if (!found) return false
-  const { pid } = found
-  const ticks = startTicks(pid)
-  if (ticks === undefined) return false
-  if (!servesFolder(pid, data)) {
-    // Somebody else has that pid now; PostgreSQL would take them for itself and refuse to start.
-    rmSync(join(data, 'postmaster.pid'), { force: true })
-    return false
-  }
+  const ticks = startTicks(found.pid)
+  const runs = ticks !== undefined && servesFolder(found.pid, data)
+  if (runs) await stop(found.pid, ticks)
+  // They notice that it is gone; until then they may write.
+  if (!(await until(() => !hasWorkers(data), WORKERS_MS)))
+    throw noPostgres('an earlier one is still at work.')
+  // Its pid is free, or that of somebody else, or of a zombie that nobody asks for. PostgreSQL takes the last two for
+  // itself and refuses to start.
+  rmSync(join(data, 'postmaster.pid'), { force: true })
+  return runs
+}
+
+async function stop(pid: number, ticks: number): Promise<void> {
   for (const [signal, patienceMs] of PATIENCE) {
     try {
       process.kill(pid, signal)
     } catch {
       // It went by itself, which the wait will see.
     }
-    for (let waited = 0; waited < patienceMs; waited += POLL_MS) {
-      if (!isRunning(pid, ticks)) return true
-      await delay(POLL_MS)
-    }
+    if (await until(() => !isRunning(pid, ticks), patienceMs)) return
   }
-  return true
+}
+
+/** Each works in the data folder. */
+function hasWorkers(data: string): boolean {
+  return readdirSync('/proc').some((name) => {
+    if (!/^\d+$/.test(name)) return false
+    try {
+      return readlinkSync(`/proc/${name}/cwd`) === data
+    } catch {
+      return false
+    }
+  })
+}
+
+async function until(is: () => boolean, patienceMs: number): Promise<boolean> {
+  for (let waited = 0; waited < patienceMs; waited += POLL_MS) {
+    if (is()) return true
+    await delay(POLL_MS)
+  }
+  return is()
 }

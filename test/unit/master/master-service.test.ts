@@ -96,10 +96,10 @@ describe('a bootstrap node', () => {
 
   it('goes on without PostgreSQL: offline, records wait, and all is well when it is back', async () => {
     const { folder, service } = await bootstrap()
-    const seen: string[] = []
-    service.onChange(() => seen.push(service.state().state))
     const killed = postmasterIn(folder)
     process.kill(killed, 'SIGKILL')
+    // What the killed one left may answer for another moment.
+    await eventually('it is away', () => service.find(ann.did).then(undefined, () => true))
     await service.publishUser(ann.record(1))
     await eventually('the record is published', async () => (await waiting(service)) === 0)
     await eventually('it is online', isOnline(service))
