@@ -186,6 +186,8 @@ describe('a member', () => {
     const folder = temporary.folder()
     const { service: member } = await memberOf(network)
     expect(member.state().state).toBe('offline')
+    const seen: string[] = []
+    member.onChange(() => seen.push(member.state().state))
     await member.publishUser(ann.record(1))
 
     const { service: master } = await bootstrap({ network, folder })
@@ -202,6 +204,7 @@ describe('a member', () => {
     const { service: again } = await bootstrap({ network, folder })
     await eventually('all is published', async () => (await waiting(member)) === 0)
     expect((await again.find(ann.did))?.user).toEqual(ann.record(2))
+    await eventually('it said so each time', () => seen.join() === 'online,offline,online')
     console.log(`online ${Math.round(upMs)} ms, offline ${Math.round(downMs)} ms after the master`)
   })
 
