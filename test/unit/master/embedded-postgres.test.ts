@@ -59,7 +59,11 @@ async function startInChild(options: object = {}, as: { uid?: number; gid?: numb
     env: { ...process.env, MASTER_SECRET: 'not-for-postgres' },
     ...as,
   })
-  temporary.after(() => child.kill('SIGKILL'))
+  temporary.after(() => {
+    child.kill('SIGKILL')
+    // Until then it writes into the folder that is removed next.
+    return eventually('PostgreSQL is gone', () => postgresProcesses().length === 0)
+  })
   for await (const line of createInterface({ input: child.stdout })) return { child, ...JSON.parse(line) }
   throw new Error('the child did not start')
 }
