@@ -1,5 +1,5 @@
 import type { Client } from '../../rpc/client/index.ts'
-import { isAlive, pause } from './node-under-demo.ts'
+import { isAlive, pause } from './processes.ts'
 
 export interface CrashOutcome {
   /** Ids of conversations the node said are stored. */

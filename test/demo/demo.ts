@@ -1,209 +1,104 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Client } from '../../rpc/client/index.ts'
-import { byteSearch } from '../support/byte-search.ts'
-import { killDuringWrites } from './crash.ts'
+import { apart, converged, type Pair, pair } from './device-scenes.ts'
+import { expect } from './expect.ts'
+import { ask, crash, importExports, showKnowledge, showSealing } from './knowledge-scenes.ts'
+import { MasterDatabase } from './master-database.ts'
+import { openMaster, outage } from './master-scenes.ts'
 import { NodeUnderDemo } from './node-under-demo.ts'
-import { FAKE_API_KEY, packChatgpt, packClaude, TEST_CARD } from './samples/pack.ts'
 import { duration, oneLine, Stage } from './stage.ts'
 
+/** Homes below a longer folder could not hold their sockets. */
+const BASE_LENGTH = 50
+
+const folder = mkdtempSync(join(tmpdir().length > BASE_LENGTH ? '/tmp' : tmpdir(), 'vivimd-demo-'))
 const stage = new Stage()
-const node = new NodeUnderDemo()
+const hub = new NodeUnderDemo(folder, 'hub')
+const desk = new NodeUnderDemo(folder, 'desk')
+const laptop = new NodeUnderDemo(folder, 'laptop')
+const nodes = { hub, desk, laptop }
+const database = new MasterDatabase(hub)
 
-function expect(condition: unknown, otherwise: string): asserts condition {
-  if (!condition) throw new Error(otherwise)
-}
-
-async function startNode(): Promise<{ did: string; pid: number }> {
+async function startDesk(master: string): Promise<{ did: string; client: Client }> {
   stage.step('A node in an empty home, and a user')
-  stage.typed('vivimd init --name Mira')
-  const init = await node.json<{ did: string; recoveryPhrase: string }>(
-    'init',
-    '--name',
-    'Mira',
-    '--non-interactive',
-  )
+  stage.typed('desk', 'vivimd init --name Mira --join /ip4/127.0.0.1/…')
+  const init = await desk.init<{ did: string; recoveryPhrase: string }>('--name', 'Mira', '--join', master)
   const words = init.recoveryPhrase.split(' ')
   stage.said(
     `user ${init.did}\nrecovery phrase: ${words.slice(0, 3).join(' ')} … (${words.length} words, shown once)`,
   )
-  stage.typed('vivimd start')
-  const { pid, readyMs } = await node.start()
+  stage.typed('desk', 'vivimd start')
+  const { pid, readyMs } = await desk.start()
   stage.said(`process ${pid}, ready in ${duration(readyMs)}`)
-  return { did: init.did, pid }
+  return { did: init.did, client: await desk.connect(init.did) }
 }
 
-async function importExports(client: Client): Promise<void> {
-  stage.step('Two exports, as the providers send them by mail')
-  const chatgpt = join(node.folder, 'chatgpt-export.zip')
-  const claude = join(node.folder, 'claude-export.zip')
-  await packChatgpt(chatgpt)
-  await packClaude(claude)
-  stage.typed('vivimd import chatgpt-export.zip   (through the socket here, to show the progress it sends)')
-  const seen = new Set<string>()
-  const { value, time } = await stage.timed(() =>
-    client.call(
-      'capture.import',
-      { path: chatgpt, wait: 'indexed' },
-      {
-        onProgress: ({ done, total, stage: phase }) => {
-          const line = `${phase}: ${done}${total === undefined ? '' : ` of ${total}`}`
-          if (seen.has(line) || (done % 5 !== 0 && done !== total)) return
-          seen.add(line)
-          stage.said(line)
-        },
-      },
-    ),
-  )
-  const report = value.report
-  expect(
-    report?.state === 'done' && report.conversations.created === 15,
-    'the ChatGPT export was not imported whole',
-  )
+async function startLaptop(master: string): Promise<void> {
+  stage.step('A node for a second device, without a user')
+  stage.typed('laptop', 'vivimd init --no-user --join /ip4/127.0.0.1/…')
+  await laptop.init('--no-user', '--join', master)
+  stage.typed('laptop', 'vivimd start')
+  const { pid, readyMs } = await laptop.start()
+  stage.said(`process ${pid}, ready in ${duration(readyMs)}`)
+}
+
+async function finish(both: Pair): Promise<void> {
+  stage.step('Nothing is lost, nothing is left')
+  const { digest } = await converged(both)
+  const [here, there] = await Promise.all([both.desk.call('sync.verify'), both.laptop.call('sync.verify')])
+  for (const { ok, problems } of [here, there]) expect(ok, `verification found ${problems.length} problems`)
+  expect(here.operations === there.operations, 'one device has more operations than the other')
   stage.checked(
-    `${report.conversations.created} conversations, ${report.messages} messages, ${report.units} units in ${time}`,
+    `${here.operations} signed operations verified on each, digest ${digest.slice(0, 16)}… on both`,
   )
-  stage.typed('vivimd import claude-export.zip')
-  stage.said(await node.run('import', claude, '--wait', 'indexed'))
-  stage.typed('vivimd import chatgpt-export.zip   (once more)')
-  const again = await client.call('capture.import', { path: chatgpt, wait: 'indexed' })
-  expect(again.report?.conversations.unchanged === 15, 'importing twice changed something')
-  stage.checked('imported twice: 15 unchanged, nothing doubled')
-}
-
-async function showKnowledge(client: Client): Promise<void> {
-  stage.step('What the node made of them')
-  const stats = await client.call('conversations.stats')
-  expect(stats.conversations === 24 && stats.pending === 0, 'not every conversation is there and indexed')
-  stage.said(
-    `${stats.conversations} conversations, ${stats.messages} messages, ${stats.units} units, ${stats.topics} topics`,
-  )
-  stage.typed('vivimd topics list --limit 8')
-  stage.said(await node.run('topics', 'list', '--limit', '8'), 12)
-  const { items: topics } = await client.call('topics.list', { limit: 50 })
-  expect(
-    topics.filter(({ conversationCount }) => conversationCount > 1).length >= 6,
-    'fewer than six topics span conversations',
-  )
-
-  const { items: code } = await client.call('acus.list', { type: 'code_snippet', limit: 200 })
-  const snippet =
-    code.find(({ content }) => content.includes('\n\n') && content.includes('ROLLBACK')) ?? code[0]
-  expect(snippet?.content.includes('\n\n') === true, 'code lost its blank lines')
-  stage.typed('vivimd acus list --type code_snippet   (one of them, whole)')
-  stage.said(snippet.content, 8)
-  stage.checked('code keeps its blank lines and is one unit')
-
-  const fact = 'a healthy starter needs feeding every 12 hours'
-  const { items: units } = await client.call('search.query', { query: fact, kinds: ['unit'] })
-  const unit = units.find(({ text }) => text.includes(fact))
-  expect(unit !== undefined, 'the fact about the starter was not found')
-  const { occurrences } = await client.call('acus.get', { id: unit.id })
-  const places = new Set(occurrences.map(({ conversationId }) => conversationId)).size
-  expect(places === 2, `the shared fact occurs in ${places} conversations, not 2`)
-  stage.checked(`one fact told by both assistants is one unit with ${occurrences.length} occurrences`)
-}
-
-function showSealing(): void {
-  stage.step('Secrets that were pasted into chats')
-  const plain = byteSearch(node.home, 'knock the gauge API over', ['utf8'])
-  expect(plain.length > 0, 'not even plain text was found: the search is blind')
-  stage.said('ordinary text is plain in vault.db: use disk encryption for that')
-  for (const [what, secret] of [
-    ['the API key', FAKE_API_KEY],
-    ['the card number', TEST_CARD],
-  ] as const) {
-    const found = byteSearch(node.home, secret)
-    expect(found.length === 0, `${what} is readable in ${found[0]?.file}`)
-    stage.checked(
-      `${what} (${secret.slice(0, 7)}…) stands in no file of the node: sealed in the conversation, a marker in its text`,
-    )
+  for (const node of [laptop, desk, hub]) {
+    await node.closeClients()
+    stage.typed(node.name, 'vivimd stop')
+    stage.said(await node.run('stop'))
   }
-}
-
-async function ask(client: Client): Promise<void> {
-  stage.step('Search, in both languages')
-  for (const query of ['migration duplicate column user_version', 'Konjunktiv Vergangenheit hätte wäre']) {
-    stage.typed(`vivimd search "${query}" --kinds unit --limit 3`)
-    stage.said(await node.run('search', query, '--kinds', 'unit', '--limit', '3'), 9)
-  }
-
-  stage.step('A question, answered with cited context')
-  const question = 'Which solar battery quote did we sign, and what did it cost?'
-  stage.typed(`vivimd context "${question}" --max-tokens 600`)
-  const bundle = await client.call('context.compile', { message: question, maxTokens: 600 })
-  stage.said(bundle.text, 24)
-  expect(bundle.tokens <= 600, `the bundle has ${bundle.tokens} tokens, more than 600`)
-  expect(/10\.2 kWh/.test(bundle.text) && /7,480/.test(bundle.text), 'the answer is not in the context')
-  const line = bundle.text
-    .split('\n')
-    .find((each) => each.startsWith('[c') && each.includes('10.2 kWh for 7,480'))
-  const source = bundle.items.find(({ citation }) => line?.startsWith(citation))
-  expect(source?.conversationId, 'the answer has no citation')
-  const { title, messages } = await client.call('conversations.get', { id: source.conversationId, branch: 0 })
-  const message = messages.find(({ id }) => id === source.messageId)
-  expect(message, 'the cited message is not in the cited conversation')
-  const day = new Date(source.date ?? 0).toISOString().slice(0, 10)
-  stage.checked(
-    `${source.citation} leads to its source: a message of the ${message.role}, ${day}, in "${title}"`,
-  )
-  stage.checked(`${bundle.tokens} of 600 tokens, ${bundle.items.length} cited items`)
-}
-
-async function crash(client: Client, did: string, pid: number): Promise<void> {
-  stage.step('kill -9 in the middle of writing')
-  const before = await client.call('conversations.stats')
-  const { acknowledged, cutOff } = await killDuringWrites(client, pid)
-  await node.closeClients()
-  stage.typed(`kill -9 ${pid}`)
-  stage.said(`${acknowledged.length} writes acknowledged, ${cutOff} cut off`)
-  expect(cutOff > 0, 'nothing was under way when the process was killed')
-  stage.typed('vivimd start')
-  const { readyMs } = await node.start()
-  const after = await node.connect(did)
-  for (const id of acknowledged) await after.call('conversations.get', { id })
-  const stats = await after.call('conversations.stats')
-  expect(
-    stats.conversations >= before.conversations + acknowledged.length,
-    'acknowledged conversations are missing',
-  )
-  const verified = await after.call('sync.verify')
-  expect(verified.ok, `verification found ${verified.problems.length} problems`)
-  stage.checked(
-    `ready again in ${duration(readyMs)}; all ${acknowledged.length} acknowledged writes are there`,
-  )
-  stage.checked(`${verified.operations} signed operations verified, ${verified.rows} rows equal their fold`)
-}
-
-async function stop(): Promise<void> {
-  stage.step('Stop')
-  await node.closeClients()
-  stage.typed('vivimd stop')
-  stage.said(await node.run('stop'))
-  const left = node.leftovers()
+  const left = [laptop, desk, hub].flatMap((node) => node.leftovers())
   expect(left.length === 0, `left behind: ${left.join(', ')}`)
-  stage.checked('no process, no socket left; the home is removed now')
+  stage.checked('no process, no socket left; the homes are removed now')
 }
 
 async function play(): Promise<void> {
-  stage.title('vivimd: a personal knowledge node, on this machine only')
-  const { did, pid } = await startNode()
-  const client = await node.connect(did)
-  await importExports(client)
-  await showKnowledge(client)
-  showSealing()
-  await ask(client)
-  await crash(client, did, pid)
-  await stop()
+  stage.title('vivimd: a personal knowledge node; here three of them, on this machine only')
+  const master = await openMaster(stage, hub, database)
+  const { did, client } = await startDesk(master)
+  await importExports(stage, desk, client)
+  await showKnowledge(stage, desk, client)
+  showSealing(stage, desk)
+  await ask(stage, desk, client)
+  const after = await crash(stage, desk, client, did)
+  await startLaptop(master)
+  const both = await pair(stage, desk, laptop, did, after)
+  await apart(stage, laptop, both)
+  await outage(stage, nodes, database, both)
+  await finish(both)
+}
+
+/** Ends everything that was started, removes every file. Answers what would not go. */
+async function cleanUp(): Promise<string[]> {
+  await database.letBack()
+  for (const node of [laptop, desk, hub]) await node.dispose()
+  await database.dispose()
+  const left = [laptop, desk, hub].flatMap((node) => node.leftovers())
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  return left
 }
 
 let leaving = false
 async function leave(code: number, line: string): Promise<void> {
   if (leaving) return
   leaving = true
-  await node.dispose()
-  if (code === 0) console.log(`\n${line}`)
-  else console.error(`\n${line}`)
-  process.exitCode = code
+  const left = await cleanUp().catch((error: unknown) => [String(error)])
+  const [status, last] =
+    left.length === 0 ? [code, line] : [code || 1, `${line} Left behind: ${left.join(', ')}`]
+  if (status === 0) console.log(`\n${last}`)
+  else console.error(`\n${last}`)
+  process.exitCode = status
   // Calls that were under way may hold the process; there is nothing left to wait for.
   process.exit()
 }

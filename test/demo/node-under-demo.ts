@@ -1,33 +1,41 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Client, connect } from '../../rpc/client/index.ts'
 import { VIVIMD } from '../support/repository.ts'
+import { end, isAlive, processesOf } from './processes.ts'
 
 const COMMAND_MS = 60_000
-/** A home below a longer folder could not hold its socket. */
-const BASE_LENGTH = 60
 
-/** The real command, in a home of its own that is gone at the end, whatever happens. */
+/** The real command, in a home of its own below the demo's folder. */
 export class NodeUnderDemo {
-  readonly folder = mkdtempSync(join(tmpdir().length > BASE_LENGTH ? '/tmp' : tmpdir(), 'vivimd-demo-'))
-  readonly home = join(this.folder, 'home')
+  /** What it is called on the stage; its home has the same name. */
+  readonly name: string
+  readonly home: string
   socket = ''
+  /** The running process; 0 before the first start. */
+  pid = 0
+  readonly #folder: string
   readonly #children = new Set<ChildProcess>()
   readonly #clients = new Set<Client>()
-  readonly #nodePids = new Set<number>()
+
+  constructor(folder: string, name: string) {
+    this.name = name
+    this.#folder = folder
+    this.home = join(folder, name)
+  }
 
   /** Runs `vivimd …` and answers its output; a failure throws with its one line. */
   async run(...args: string[]): Promise<string> {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('VIVIM'))
     const child = spawn(process.execPath, [VIVIMD, ...args], {
-      cwd: this.folder,
-      // The compile cache goes away with the rest.
+      cwd: this.#folder,
+      // The nodes of the demo talk to each other and to nobody else. The compile cache goes away with the rest.
       env: {
         ...Object.fromEntries(inherited),
         VIVIM_HOME: this.home,
-        XDG_CACHE_HOME: join(this.folder, 'cache'),
+        VIVIM_LISTEN: '/ip4/127.0.0.1/tcp/0',
+        XDG_CACHE_HOME: join(this.#folder, 'cache'),
         NO_COLOR: '1',
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -58,17 +66,25 @@ export class NodeUnderDemo {
     }
   }
 
+  /** Sets the home up; it is not announced on the local network. */
+  async init<T>(...args: string[]): Promise<T> {
+    const result = await this.json<T>('init', ...args, '--non-interactive')
+    await this.run('config', 'set', 'network.mdns', 'false')
+    return result
+  }
+
   async start(): Promise<{ pid: number; readyMs: number }> {
     const started = await this.json<{ pid: number; readyMs: number; socket: string }>('start')
-    this.#nodePids.add(started.pid)
+    this.pid = started.pid
     this.socket = started.socket
     return started
   }
 
-  async connect(did: string): Promise<Client> {
+  /** A connection; signed in when a user is named. */
+  async connect(did?: string): Promise<Client> {
     const client = await connect({ socket: this.socket })
     this.#clients.add(client)
-    await client.login({ did })
+    if (did !== undefined) await client.login({ did })
     return client
   }
 
@@ -77,28 +93,30 @@ export class NodeUnderDemo {
     this.#clients.clear()
   }
 
-  /** Ends everything this demo started and removes its files. */
+  /** Ends everything that was started over this home. Its files go with the demo's folder. */
   async dispose(): Promise<void> {
     await this.closeClients()
     for (const child of this.#children) child.kill('SIGKILL')
-    for (const pid of this.#pidsToEnd()) await end(pid)
-    rmSync(this.folder, { recursive: true, force: true })
-    if (this.socket && !this.socket.startsWith(this.folder))
+    // The node first: it brings back what it watches over.
+    for (const pid of this.#nodePids()) await end(pid)
+    for (const pid of processesOf(this.home)) await end(pid)
+    if (this.socket && !this.socket.startsWith(this.home))
       rmSync(dirname(this.socket), { recursive: true, force: true })
   }
 
   /** What an orderly stop left: processes of this home, its socket. Empty when all is well. */
   leftovers(): string[] {
-    const processes = processesOf(this.home).map((pid) => `process ${pid}`)
-    return existsSync(this.socket) ? [...processes, 'a socket'] : processes
+    const processes = processesOf(this.home).map((pid) => `process ${pid} of ${this.name}`)
+    return existsSync(this.socket) ? [...processes, `the socket of ${this.name}`] : processes
   }
 
-  #pidsToEnd(): number[] {
-    const pids = new Set([...this.#nodePids, ...processesOf(this.home)])
+  /** Also of one whose start was cut off before it told its pid. */
+  #nodePids(): number[] {
+    const pids = new Set([this.pid])
     try {
       pids.add((JSON.parse(readFileSync(join(this.home, 'run/lock.json'), 'utf8')) as { pid: number }).pid)
     } catch {}
-    return [...pids].filter(isAlive)
+    return [...pids].filter((pid) => pid > 1 && isAlive(pid))
   }
 }
 
@@ -109,44 +127,4 @@ function failureOf(stdout: string, stderr: string): string {
   } catch {
     return (stderr || stdout).trim().split('\n')[0] ?? ''
   }
-}
-
-/** Processes whose environment or command line names the home; Linux tells, elsewhere the list is empty. */
-function processesOf(home: string): number[] {
-  if (!existsSync('/proc/self/environ')) return []
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .filter((pid) =>
-      ['environ', 'cmdline'].some((file) => readQuietly(`/proc/${pid}/${file}`).includes(home)),
-    )
-    .map(Number)
-}
-
-function readQuietly(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
-async function end(pid: number): Promise<void> {
-  try {
-    process.kill(pid, 'SIGTERM')
-    for (let waited = 0; waited < 5_000 && isAlive(pid); waited += 50) await pause(50)
-    if (isAlive(pid)) process.kill(pid, 'SIGKILL')
-  } catch {}
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

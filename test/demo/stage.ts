@@ -22,9 +22,9 @@ export class Stage {
     console.log(`\n${paint(1, `${this.#step}. ${text}`)}`)
   }
 
-  /** A command as a person would type it. */
-  typed(command: string): void {
-    console.log(`   ${paint(36, `$ ${command}`)}`)
+  /** A command as a person would type it, and on which machine. */
+  typed(machine: string, command: string): void {
+    console.log(`   ${paint(36, `${machine}$ ${command}`)}`)
   }
 
   /** What came back, at most `most` lines of it. */
