@@ -36,6 +36,8 @@ export const LIMITS = {
   syncAnnounceMs: 20,
   /** A device says that it is there this often, give or take a fifth; ms. */
   syncBeaconMs: 30_000,
+  /** A session in which nothing comes for so long, though something should, is given up; ms. */
+  syncSilenceMs: 120_000,
   /** How long `sync.now` waits for the devices it can reach; ms. */
   syncNowMs: 300_000,
   /** How long a stream may take to become a session; ms. */

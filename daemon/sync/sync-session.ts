@@ -3,6 +3,7 @@ import { newSync, step } from '../../crdt/engine.ts'
 import type { Frontier } from '../../crdt/frontier.ts'
 import { type ByeReason, decodeFrame, encodeFrame } from '../../crdt/sync-frames.ts'
 import { VivimError } from '../../schema/errors.ts'
+import { LIMITS } from '../../schema/limits.ts'
 import type { FrameStream } from '../network/network.ts'
 import type { ReplicaAction, ReplicaActions, ReplicaMembers } from '../vault/replica.ts'
 
@@ -75,7 +76,7 @@ export class SyncSession {
       this.#event({ type: 'start', frontier, members: this.#known(members) })
       this.#ask(replicate('missingBlobs', {}), (hashes) => ({ type: 'missing-blobs', hashes }))
       for (;;) {
-        const bytes = await stream.receive(this.#over.signal)
+        const bytes = await this.#receive(stream)
         if (!bytes || this.ended) break
         this.#frame(bytes)
         // Pieces of blobs would pile up before a slow disk.
@@ -88,6 +89,18 @@ export class SyncSession {
     await this.#sending.catch(() => {})
     await stream.close()
     return this.#ended ?? 'closing'
+  }
+
+  /** A device that says nothing although it should is given up; one that agrees may be silent. */
+  async #receive(stream: FrameStream): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const silence = AbortSignal.timeout(LIMITS.syncSilenceMs)
+      try {
+        return await stream.receive(AbortSignal.any([this.#over.signal, silence]))
+      } catch (error) {
+        if (!silence.aborted || this.ended || this.#state.phase !== 'in-sync') throw error
+      }
+    }
   }
 
   committed(frontier: Frontier): void {
@@ -172,8 +185,7 @@ export class SyncSession {
         )
         break
       case 'store-blob-piece':
-        this.#storing = replicate('storeBlobPiece', effect)
-        this.#ask(this.#storing)
+        this.#storing = this.#storePiece(effect)
         break
       case 'acknowledged': {
         const device = this.#device?.device
@@ -206,6 +218,17 @@ export class SyncSession {
         this.#event({ type: 'refused' })
       },
     )
+  }
+
+  /** Once a blob is whole there is room to ask for further ones. */
+  async #storePiece(piece: Extract<SyncEffect, { type: 'store-blob-piece' }>): Promise<void> {
+    const { replicate } = this.#options
+    try {
+      const { waiting } = await replicate('storeBlobPiece', piece)
+      if (waiting > 0) this.#event({ type: 'missing-blobs', hashes: await replicate('missingBlobs', {}) })
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   #inSync({ applied, sent }: SyncTotals): void {
