@@ -20,8 +20,8 @@ export async function openMaster(
   const { pid, readyMs } = await hub.start()
   stage.said(`process ${pid}, ready in ${duration(readyMs)}`)
   database.find()
-  const master = await hub.json<{ state: string; address: string }>('master')
-  expect(master.state === 'online', 'the registry is not online')
+  const master = await hub.json<{ state: string; address: string; problem?: string }>('master')
+  expect(master.state === 'online', `the registry is not online: ${master.problem}`)
   stage.typed('hub', 'vivimd master')
   stage.said(await hub.run('master'))
   return master.address

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Client, connect } from '../../rpc/client/index.ts'
@@ -8,6 +8,10 @@ import { REPOSITORY, VIVIMD } from './repository.ts'
 export interface TestNodeOptions {
   /** Added to the node's environment; undefined takes a variable out. */
   env?: Record<string, string | undefined>
+  /** Who runs it, where the tests are run by root. */
+  as?: { uid: number; gid: number }
+  /** The command to run in place of this checkout's, and the runtime: for somebody who cannot read these. */
+  program?: { vivimd: string; node: string }
   /** Milliseconds a start, stop or exit may take before it counts as a failure. */
   deadlineMs?: number
 }
@@ -28,20 +32,28 @@ export class TestNode implements AsyncDisposable {
   readonly home: string
   readonly env: NodeJS.ProcessEnv
   readonly #deadlineMs: number
+  readonly #as: { uid: number; gid: number } | undefined
+  readonly #program: { vivimd: string; node: string }
   readonly #clients = new Set<Client>()
+  #socket: string | undefined
   #process: ChildProcess | undefined
   #output = ''
 
-  private constructor({ env = {}, deadlineMs = 30_000 }: TestNodeOptions) {
+  private constructor({ env = {}, as, program, deadlineMs = 30_000 }: TestNodeOptions) {
     this.folder = mkdtempSync(join(tmpdir(), 'vivimd-test-'))
+    if (as) chownSync(this.folder, as.uid, as.gid)
     this.home = join(this.folder, 'home')
     this.#deadlineMs = deadlineMs
+    this.#as = as
+    this.#program = program ?? { vivimd: VIVIMD, node: process.execPath }
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('VIVIM'))
     this.env = {
       ...Object.fromEntries(inherited),
       VIVIM_HOME: this.home,
-      XDG_CACHE_HOME: join(REPOSITORY, 'node_modules/.cache'),
+      XDG_CACHE_HOME: as ? join(this.folder, 'cache') : join(REPOSITORY, 'node_modules/.cache'),
       NO_COLOR: '1',
+      // Nodes of tests talk to each other and to nobody else.
+      VIVIM_LISTEN: '/ip4/127.0.0.1/tcp/0',
       ...env,
     }
   }
@@ -57,12 +69,22 @@ export class TestNode implements AsyncDisposable {
     try {
       const { status, stderr } = node.run('init', '--no-user', '--non-interactive')
       if (status !== 0) throw new Error(`init failed: ${stderr}`)
+      node.configure({ network: { mdns: false } })
       await node.boot()
       return node
     } catch (error) {
       await node.dispose()
       throw error
     }
+  }
+
+  /** Writes groups of settings into the file, as a person does with an editor while no node runs. */
+  configure(groups: Record<string, object>): void {
+    const file = join(this.home, 'config.json')
+    const present = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
+    for (const [group, settings] of Object.entries(groups))
+      present[group] = { ...present[group], ...settings }
+    writeFileSync(file, JSON.stringify(present), { mode: 0o600 })
   }
 
   /** What the running process wrote so far: for messages of failing tests. */
@@ -84,7 +106,8 @@ export class TestNode implements AsyncDisposable {
   async boot(): Promise<void> {
     if (this.#process) throw new Error('the node is running already')
     this.#output = ''
-    const child = spawn(process.execPath, [VIVIMD, 'start', '--foreground'], {
+    const child = spawn(this.#program.node, [this.#program.vivimd, 'start', '--foreground'], {
+      ...this.#as,
       env: this.env,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -121,10 +144,8 @@ export class TestNode implements AsyncDisposable {
 
   /** A connection to the node, closed with it. */
   async client(): Promise<Client> {
-    const { stdout, stderr } = this.run('paths', '--json')
-    if (stdout === '') throw new Error(`paths failed: ${stderr}`)
-    const { socket } = JSON.parse(stdout) as { socket: string }
-    const client = await connect({ socket })
+    this.#socket ??= this.#findSocket()
+    const client = await connect({ socket: this.#socket })
     this.#clients.add(client)
     return client
   }
@@ -139,7 +160,8 @@ export class TestNode implements AsyncDisposable {
 
   /** Runs the command line in this home and waits for it. */
   run(...args: string[]): CommandResult {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [VIVIMD, ...args], {
+    const { status, stdout, stderr } = spawnSync(this.#program.node, [this.#program.vivimd, ...args], {
+      ...this.#as,
       env: this.env,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -152,11 +174,18 @@ export class TestNode implements AsyncDisposable {
     for (const client of this.#clients) await client.close().catch(() => {})
     this.#clients.clear()
     if (this.#process) await this.#signal('SIGKILL')
-    rmSync(this.folder, { recursive: true, force: true })
+    // What the node watched over may take a moment to go, and to stop writing.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose()
+  }
+
+  #findSocket(): string {
+    const { stdout, stderr } = this.run('paths', '--json')
+    if (stdout === '') throw new Error(`paths failed: ${stderr}`)
+    return (JSON.parse(stdout) as { socket: string }).socket
   }
 
   async #signal(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
