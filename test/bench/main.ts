@@ -4,9 +4,10 @@ import { captureBench } from './capture.bench.ts'
 import { contextBench } from './context.bench.ts'
 import { type Bench, isMet, type Measurement } from './measurement.ts'
 import { nodeBench } from './node.bench.ts'
+import { replicationBench } from './replication.bench.ts'
 import { userBench } from './user.bench.ts'
 
-const BENCHES: readonly Bench[] = [nodeBench, userBench, captureBench, contextBench]
+const BENCHES: readonly Bench[] = [nodeBench, userBench, captureBench, contextBench, replicationBench]
 
 const { values } = parseArgs({
   options: {
