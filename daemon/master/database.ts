@@ -63,8 +63,10 @@ export class MasterDatabase {
       application_name: 'vivimd',
       allowExitOnIdle: true,
     })
-    // An idle connection that breaks is replaced when it is needed.
+    // A connection that breaks fails its statement, or is replaced when it is needed. It also tells of itself, which
+    // would end the process if nobody listened.
     this.#pool.on('error', () => {})
+    this.#pool.on('connect', (client) => void client.on('error', () => {}))
   }
 
   /** @throws VivimError `Unavailable`, `Conflict` when the database's schema is newer than this program */

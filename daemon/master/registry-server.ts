@@ -10,7 +10,7 @@ import {
   REGISTRY_PROTOCOL,
   REGISTRY_STREAM,
 } from './registry-frames.ts'
-import { TokenBuckets } from './token-buckets.ts'
+import { TokenBuckets } from '../network/token-buckets.ts'
 
 export interface RegistryServerOptions {
   readonly network: Pick<Network, 'handle' | 'unhandle'>

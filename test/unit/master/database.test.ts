@@ -92,6 +92,20 @@ describe('the master database', () => {
     expect(await registry.putUser(ann.record(1))).toBe('stored')
   })
 
+  it('survives that PostgreSQL dies in the middle of a migration', async () => {
+    const slow = { version: 2, sql: 'CREATE TABLE slow (id INTEGER); SELECT pg_sleep(6);' }
+    const database = open({ migrations: [...masterMigrations(), slow] })
+    const migrating = failureOf(database.query('SELECT 1'))
+    const isSlow = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
+    await eventually('it is in the middle', async () => (await admin.query(isSlow)).rows.length > 0)
+    process.kill(postgres.pid!, 'SIGKILL')
+    expect(await migrating).toMatchObject({ code: 'Unavailable' })
+    const again = open()
+    await eventually('the database is back', () => again.query('SELECT 1').catch(() => undefined))
+    expect((await again.query("SELECT to_regclass('slow') AS found")).rows).toEqual([{ found: null }])
+    await eventually('for others as well', () => admin.query('SELECT 1').catch(() => undefined))
+  })
+
   it('leaves a transaction to nobody when a statement fails', async () => {
     const database = open()
     for (let n = 0; n < 20; n++)

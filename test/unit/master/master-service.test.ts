@@ -46,6 +46,9 @@ async function bootstrap(options: Partial<Options> = {}) {
   const folder = options.folder ?? temporary.folder()
   const service = make({ role: 'bootstrap', ...options, network, folder })
   await service.start()
+  // The start of the node does not wait for ever; on a busy machine PostgreSQL comes later.
+  if (!('databaseUrl' in options || 'postgres' in options))
+    await eventually('it is online', isOnline(service))
   return { network, folder, service }
 }
 

@@ -14,7 +14,7 @@ import {
 } from '../../../daemon/master/registry-frames.ts'
 import { serveRegistry } from '../../../daemon/master/registry-server.ts'
 import { RemoteRegistry } from '../../../daemon/master/remote-registry.ts'
-import { TokenBuckets } from '../../../daemon/master/token-buckets.ts'
+import { TokenBuckets } from '../../../daemon/network/token-buckets.ts'
 import type { FrameStream, StreamHandler } from '../../../daemon/network/network.ts'
 import { LIMITS } from '../../../schema/limits.ts'
 import { TestNetworks } from '../network/test-networks.ts'
