@@ -30,6 +30,9 @@ export const LIMITS = {
   clockAheadMs: 5 * 60 * 1000,
   /** Sync streams one peer may have open: one for each person both nodes have a device of. */
   syncStreamsPerPeer: 64,
+  /** Sync streams that are answered in a minute: from one peer, and from all. */
+  syncHellosPerPeer: 300,
+  syncHellos: 6_000,
   /** How long the first frames of a sync stream may take; ms. */
   syncHelloMs: 10_000,
   /** Commits within this time are announced together; ms. */

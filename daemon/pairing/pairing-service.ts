@@ -4,6 +4,7 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
 import type { FrameStream } from '../network/network.ts'
+import { StreamAllowance } from '../network/stream-allowance.ts'
 import { addressesForCode, decodePairingCode, encodePairingCode, SECRET_BYTES } from './code.ts'
 import { mayEnroll } from './grant.ts'
 import { JoinedPairing } from './joined-pairing.ts'
@@ -12,7 +13,6 @@ import { PAIR_PROTOCOL, PAIR_STREAM } from './protocol.ts'
 import { codeAsQr } from './qr.ts'
 import { readHello } from './sealed-channel.ts'
 import { StartedPairing } from './started-pairing.ts'
-import { StreamAllowance } from './stream-allowance.ts'
 
 type Pairing = StartedPairing | JoinedPairing
 

@@ -1,8 +1,10 @@
 import type { Frontier } from '../../crdt/frontier.ts'
 import { VivimError } from '../../schema/errors.ts'
+import { LIMITS } from '../../schema/limits.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
 import type { FrameStream, Network } from '../network/network.ts'
+import { StreamAllowance } from '../network/stream-allowance.ts'
 import { answerProposal, SYNC_PROTOCOL, SYNC_STREAM } from './handshake.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
 import type { Replicate } from './sync-session.ts'
@@ -26,11 +28,17 @@ export class SyncService {
   readonly #options: SyncServiceOptions
   readonly #network: Network
   readonly #users = new Map<string, { readonly user: UserSync; readonly started: Promise<void> }>()
+  readonly #allowance: StreamAllowance
   #stopListening: (() => void)[] = []
 
   constructor(options: SyncServiceOptions) {
     this.#options = options
     this.#network = options.network
+    this.#allowance = new StreamAllowance({
+      perPeer: LIMITS.syncHellosPerPeer,
+      ofAll: LIMITS.syncHellos,
+      now: options.now,
+    })
   }
 
   start(): void {
@@ -136,6 +144,10 @@ export class SyncService {
 
   async #answer(stream: FrameStream): Promise<void> {
     const { random, count } = this.#options
+    if (!this.#allowance.take(stream.peerId)) {
+      count('sync.hellos.refused')
+      return stream.abort('too many')
+    }
     const candidates = [...this.#users.values()].map((each) => each.user)
     let user: UserSync | undefined
     try {
