@@ -98,17 +98,20 @@ export async function spaceOf({ client }: Pick<PairedDevice, 'client'>) {
   return space
 }
 
-/** Milliseconds until both devices hold and show the same. */
+/** Milliseconds until both devices have all that the other has, and show the same. */
 export async function untilAlike(
-  [a, b]: readonly [Pick<PairedDevice, 'client'>, Pick<PairedDevice, 'client'>],
+  devices: readonly [Pick<PairedDevice, 'client'>, Pick<PairedDevice, 'client'>],
   withinMs = 60_000,
 ): Promise<number> {
   const began = performance.now()
   await until(
     'both devices hold the same',
     async () => {
-      const [one, two] = await Promise.all([spaceOf(a), spaceOf(b)])
-      return one.frontierDigest === two.frontierDigest && one.stateDigest === two.stateDigest
+      // The digest reads every row: it is asked for when the cheap answer is yes.
+      const others = await Promise.all(devices.map(({ client }) => client.call('sync.cursors')))
+      if (others.some(({ items }) => !items[0]?.connected || items[0].behind > 0)) return false
+      const [one, two] = await Promise.all(devices.map(spaceOf))
+      return one!.frontierDigest === two!.frontierDigest && one!.stateDigest === two!.stateDigest
     },
     withinMs,
   )
