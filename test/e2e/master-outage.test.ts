@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Client } from '../../rpc/client/index.ts'
 import { eventually } from '../support/eventually.ts'
@@ -42,8 +44,9 @@ async function laterMaster(): Promise<{ master: TestNode; address: string }> {
   expect(status, stderr).toBe(0)
   master.configure({ network: { mdns: false } })
   const { peerId } = JSON.parse(stdout) as { peerId: string }
-  const listen = JSON.parse(master.run('config', 'get', 'network.listen', '--json').stdout).value as string
-  return { master, address: `${listen}/p2p/${peerId}` }
+  // The port it chose; the environment still says "any".
+  const { network } = JSON.parse(readFileSync(join(master.home, 'config.json'), 'utf8'))
+  return { master, address: `${network.listen}/p2p/${peerId}` }
 }
 
 const capture = (client: Client, name: string) =>
