@@ -105,6 +105,11 @@ async function leave(code: number, line: string): Promise<void> {
 
 process.once('SIGINT', () => void leave(130, 'Interrupted; everything is cleaned up.'))
 process.once('SIGTERM', () => void leave(143, 'Ended; everything is cleaned up.'))
+process.once('SIGHUP', () => void leave(129, 'The terminal is gone; everything is cleaned up.'))
+// Whoever read the output may be gone: `| head` is.
+for (const output of [process.stdout, process.stderr])
+  output.on('error', () => void leave(1, 'Nobody reads this.'))
+process.on('uncaughtException', (error) => void leave(1, `The demo failed: ${oneLine(error.message, 300)}`))
 
 play().then(
   () => leave(0, `Done in ${duration(stage.elapsedMs)}: all steps passed and nothing is left behind.`),

@@ -68,4 +68,17 @@ describe('npm run demo', () => {
     expect(output.trimEnd().split('\n').at(-1)).toMatch(/^The demo failed: \S/)
     nothingIsLeft()
   })
+
+  it('cleans up when nobody reads on', { timeout: 300_000 }, async () => {
+    const child = spawn(process.execPath, [join(REPOSITORY, 'test/demo/demo.ts')], {
+      env: { PATH: process.env.PATH, HOME: temporary, TMPDIR: temporary },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (chunk.includes('ready in')) child.stdout.destroy()
+    })
+    const code = await new Promise((resolve) => child.once('exit', resolve))
+    expect(code).toBe(1)
+    nothingIsLeft()
+  })
 })

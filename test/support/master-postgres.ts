@@ -27,6 +27,11 @@ export function postmasterOf(data: string): number {
   return pid
 }
 
+/** Whether that process is one of a PostgreSQL: also one whose first process is gone. */
+export function isPostgres(pid: number): boolean {
+  return processes().some((each) => each.pid === pid && /\bpostgres(?::|$)/.test(each.words[0] ?? ''))
+}
+
 function processes(): { pid: number; parent: number; words: string[] }[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
