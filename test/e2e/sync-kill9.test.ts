@@ -14,7 +14,7 @@ const CONVERSATIONS = 400
 const BULK_CALLS = 30
 const CHECK_EVERY = 5
 /** The kill comes at a random moment of this time after the two have met. */
-const DELAY_MS = 300
+const DELAY_MS = 900
 
 describe('kill -9 in the middle of synchronising', { timeout: 600_000 }, () => {
   let pair: DevicePair
