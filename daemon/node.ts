@@ -178,6 +178,8 @@ async function start(
         random,
         count: metrics.count,
       })
+      // It may know by now where a device is that was not found before.
+      service.onChange(() => void (service.state().state === 'online' && sync.networkChanged()))
       await service.start()
       return service
     },
