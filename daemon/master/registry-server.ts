@@ -1,6 +1,7 @@
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { FrameStream, Network } from '../network/network.ts'
+import { TokenBuckets } from '../network/token-buckets.ts'
 import type { Registry } from './registry.ts'
 import {
   type Answer,
@@ -10,7 +11,6 @@ import {
   REGISTRY_PROTOCOL,
   REGISTRY_STREAM,
 } from './registry-frames.ts'
-import { TokenBuckets } from '../network/token-buckets.ts'
 
 export interface RegistryServerOptions {
   readonly network: Pick<Network, 'handle' | 'unhandle'>

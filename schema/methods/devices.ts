@@ -59,6 +59,7 @@ export const devicesMethods = {
     summary:
       'Say that the other device shows these six digits too. The second of the two waits until all is done.',
     access: 'open',
+    session: 'optional',
     params: z.strictObject({
       check: Check,
       /** The one pairing that waits for it when absent. */
@@ -90,6 +91,7 @@ export const devicesMethods = {
   'devices.pair.status': defineMethod({
     summary: 'Say how far a pairing has come.',
     access: 'open',
+    session: 'optional',
     params: z.strictObject({ pairingId: Id.optional() }),
     result: PairingStatus,
     errors: ['Unauthorized', 'NotFound', 'InvalidParams'],
@@ -99,6 +101,7 @@ export const devicesMethods = {
   'devices.pair.cancel': defineMethod({
     summary: 'End a pairing that is not done, on both sides.',
     access: 'open',
+    session: 'optional',
     params: z.strictObject({ pairingId: Id.optional() }),
     result: PairingStatus,
     errors: ['Unauthorized', 'NotFound', 'InvalidParams', 'Conflict'],

@@ -22,6 +22,8 @@ export interface Method<P extends z.ZodType = z.ZodType, R extends z.ZodType = z
   readonly access: Access
   /** The session itself answers (auth.*), not the user's database. */
   readonly served?: 'gateway'
+  /** Answers some callers without a session and others with theirs. */
+  readonly session?: 'optional'
   readonly params: P
   readonly result: R
   readonly errors: readonly ErrorCode[]

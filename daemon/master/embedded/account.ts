@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { noPostgres, type PostgresBinaries } from './binaries.ts'
@@ -32,7 +33,7 @@ export interface AccountOptions {
 }
 
 /**
- * An ordinary user runs it as they are. Root runs it in a user namespace; where that is not allowed, as `nobody`, from
+ * An ordinary user runs it as they are; one whom the system has no name for, in a user namespace. Root runs it in a user namespace; where that is not allowed, as `nobody`, from
  * a copy of the program and with data outside the home, because `nobody` cannot pass through a private folder.
  * @throws VivimError `Unavailable` where neither works
  */
@@ -40,16 +41,29 @@ export async function accountFor(options: AccountOptions): Promise<Account> {
   const { folder, binaries, namespaces = true } = options
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   await probe({ binaries, prefix: [] })
-  if (process.getuid?.() !== 0) return { binaries, folder, prefix: [] }
+  const inNamespace = { binaries, prefix: AS_NOBODY }
+  if (process.getuid?.() !== 0) {
+    const nameless = namespaces && !hasName() && (await works(inNamespace))
+    return nameless ? { ...inNamespace, folder } : { binaries, folder, prefix: [] }
+  }
   const place = placeForNobody(options)
   // Data that is there already decides: another way would begin with an empty registry.
   if (!existsSync(join(clusterIn(place), 'postgres'))) {
-    const inNamespace = { binaries, prefix: AS_NOBODY }
     if (namespaces && (await works(inNamespace))) return { ...inNamespace, folder }
     if (existsSync(join(folder, 'postgres')))
       throw noPostgres('its data belongs to root, and this system no longer lets root use a user namespace.')
   }
   return runAsNobody(place, binaries)
+}
+
+/** PostgreSQL makes no database for a number without a name, as accounts in containers may be. */
+function hasName(): boolean {
+  try {
+    userInfo()
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Outside the home, and found again from it. */

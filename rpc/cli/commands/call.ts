@@ -1,5 +1,6 @@
 import { nearestName } from '../../../config/nearest-name.ts'
-import { isMethodName, METHODS, methodOf } from '../../../schema/methods/index.ts'
+import { VivimError } from '../../../schema/errors.ts'
+import { isMethodName, METHODS, type MethodName, methodOf } from '../../../schema/methods/index.ts'
 import type { Command, Invocation } from '../command.ts'
 import { callRaw, clientFor } from '../method-command.ts'
 import { jsonOrText } from '../method-parameters.ts'
@@ -22,11 +23,22 @@ export const call: Command = {
       )
     }
     const params = await readParameters(invocation, words, methodOf(name).positional ?? [])
-    const result = await callRaw(await clientFor(name, invocation), name, params)
+    const result = await answerOf(name, invocation, params)
     const compact = invocation.options.json || !invocation.io.outIsTerminal
     invocation.io.out(`${JSON.stringify(result, null, compact ? 0 : 2)}\n`)
     return 0
   },
+}
+
+/** Signs in where the method asks for it; some ask only once they know what is meant. */
+async function answerOf(name: MethodName, invocation: Invocation, params: object): Promise<unknown> {
+  try {
+    return await callRaw(await clientFor(name, invocation), name, params)
+  } catch (error) {
+    const mayBeMeant = methodOf(name).session === 'optional'
+    if (!mayBeMeant || !(error instanceof VivimError) || error.code !== 'Unauthorized') throw error
+    return callRaw(await invocation.signedIn(), name, params)
+  }
 }
 
 async function readParameters(

@@ -241,18 +241,21 @@ describe('an embedded PostgreSQL', () => {
     expect(postgresProcesses()).toEqual([])
   })
 
-  it.runIf(IS_ROOT)('runs for an ordinary user', async () => {
+  it.runIf(IS_ROOT).each([
+    ['an ordinary user', NOBODY],
+    ['an account without a name', 12_345],
+  ])('runs for %s', async (who, uid) => {
     mkdirSync(folder, { mode: 0o700 })
-    for (const path of [dirname(folder), folder]) chownSync(path, NOBODY, NOBODY)
-    const { child, pid, ms } = await startInChild({}, { uid: NOBODY, gid: NOBODY })
-    expect(statSync(`/proc/${pid}`).uid).toBe(NOBODY)
-    console.log(`first start of an ordinary user: ${ms} ms`)
+    for (const path of [dirname(folder), folder]) chownSync(path, uid, uid)
+    const { child, pid, ms } = await startInChild({}, { uid: uid, gid: uid })
+    expect(statSync(`/proc/${pid}`).uid).toBe(uid)
+    console.log(`first start of ${who}: ${ms} ms`)
     const gone = exitOf(child)
     child.kill('SIGKILL')
     await gone
     await eventually('PostgreSQL is gone', () => postgresProcesses().length === 0, 5_000)
-    const second = await startInChild({}, { uid: NOBODY, gid: NOBODY })
-    console.log(`later start of an ordinary user: ${second.ms} ms`)
+    const second = await startInChild({}, { uid: uid, gid: uid })
+    console.log(`later start of ${who}: ${second.ms} ms`)
   })
 
   it.runIf(IS_ROOT)(
