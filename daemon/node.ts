@@ -148,7 +148,7 @@ async function start(
         log: syncLog,
         count: metrics.count,
         replicate: (did) => async (action, params) => (await users.getClient(did)).replicate(action, params),
-        isOpen: (did) => users.isOpen(did),
+        ifOpen: (did) => (action, params) => users.replicateIfOpen(did, action, params),
         lookUp: async (did) => (await master.find(did))?.devices ?? [],
         onDocument: (keys, document) => registration.publish(keys, document, displayNameOf(users, keys.did)),
         onMembers: (did, count) => users.noteDevices(did, count),
@@ -312,7 +312,7 @@ async function start(
   readyMs = elapsedMs()
   void users.resumePending().catch((error) => log.error({ err: error }, 'unfinished work was not resumed'))
   void keepAllInStep(users, keepInStep, syncLog)
-  if (role !== 'solo') void registerAll(users, registration)
+  if (role !== 'solo') void registerAll(users, registration, syncLog)
   return {
     peerId,
     multiaddrs: network.multiaddrs(),

@@ -20,9 +20,19 @@ export async function keepAllInStep(
 }
 
 /** Users who open without a passphrase are registered at each start: their addresses may be others by now. */
-export async function registerAll(users: UserDatabaseManager, registration: Registration): Promise<void> {
-  for (const { did, displayName, unattended } of users.list())
-    if (unattended) registration.register(await users.keysOf(did), displayName)
+export async function registerAll(
+  users: UserDatabaseManager,
+  registration: Registration,
+  log: LifecycleLog,
+): Promise<void> {
+  for (const { did, displayName, unattended } of users.list()) {
+    if (!unattended) continue
+    try {
+      registration.register(await users.keysOf(did), displayName)
+    } catch (error) {
+      log.warn({ code: codeOf(error) }, 'a user cannot be registered')
+    }
+  }
 }
 
 export function codeOf(error: unknown): string {

@@ -1,4 +1,5 @@
 import type { Connection, PeerId } from '@libp2p/interface'
+import type { GossipPeers } from './gossip-peers.ts'
 import type { Node } from './libp2p-node.ts'
 
 /** A peer that does not speak gossip is not asked for ever. */
@@ -17,11 +18,13 @@ interface RouterInside {
  */
 export class GossipHealer {
   readonly #node: Node
+  readonly #peers: GossipPeers
   readonly #missing = new Map<string, number>()
   readonly #look = () => this.#heal()
 
-  constructor(node: Node) {
+  constructor(node: Node, peers: GossipPeers) {
     this.#node = node
+    this.#peers = peers
   }
 
   start(): void {
@@ -32,6 +35,14 @@ export class GossipHealer {
     this.#node.services.gossip.removeEventListener('gossipsub:heartbeat', this.#look)
   }
 
+  /** At once, for a peer that was allowed while it was connected. */
+  connect(peerId: string): void {
+    const router = this.#node.services.gossip as unknown as RouterInside
+    const connection = this.#node.getConnections().find(({ remotePeer }) => remotePeer.toString() === peerId)
+    if (connection && !router.streamsOutbound.has(peerId))
+      router.onPeerConnected(connection.remotePeer, connection)
+  }
+
   #heal(): void {
     const router = this.#node.services.gossip as unknown as RouterInside
     const connections = new Map(
@@ -39,6 +50,7 @@ export class GossipHealer {
     )
     for (const id of this.#missing.keys()) if (!connections.has(id)) this.#missing.delete(id)
     for (const [id, connection] of connections) {
+      if (!this.#peers.has(id)) continue
       if (router.streamsOutbound.has(id)) {
         this.#missing.delete(id)
         continue

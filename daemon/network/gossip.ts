@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type GossipSub, gossipsub, StrictNoSign, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { PeerId } from '@libp2p/interface'
 import { LIMITS } from '../../schema/limits.ts'
+import { type GossipPeers, onlyWith } from './gossip-peers.ts'
 import type { Misbehaviour } from './misbehaviour.ts'
 import type { MessageHandler, Verdict } from './network.ts'
 
@@ -22,11 +23,13 @@ export interface GossipOptions {
   readonly topics: ReadonlyMap<string, MessageHandler>
   readonly count: (name: string) => void
   readonly onHandlerError: (error: unknown) => void
+  /** With whom gossip is spoken. */
+  readonly peers: GossipPeers
 }
 
 /** The gossip router as it is set up here, as a service of the libp2p node. */
-export function gossipService({ topics, count }: GossipOptions, misbehaviour: Misbehaviour) {
-  return gossipsub({
+export function gossipService({ topics, count, peers }: GossipOptions, misbehaviour: Misbehaviour) {
+  const router = gossipsub({
     // Who wrote a message is inside it, sealed; the wire names nobody.
     globalSignaturePolicy: StrictNoSign,
     msgIdFn: ({ data }) => createHash('sha256').update(data).digest().subarray(0, MESSAGE_ID_BYTES),
@@ -57,6 +60,7 @@ export function gossipService({ topics, count }: GossipOptions, misbehaviour: Mi
       appSpecificWeight: 1,
     },
   })
+  return (components: Parameters<typeof router>[0]) => router(onlyWith(components, peers))
 }
 
 /** The running router with the topics of this node. */

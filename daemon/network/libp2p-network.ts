@@ -29,6 +29,7 @@ class Libp2pNetwork implements Network {
   readonly #peers: Peers
   readonly #handlers = new Map<string, { options: StreamOptions; handler: StreamHandler }>()
   readonly #topics = new Map<string, MessageHandler>()
+  readonly #gossipPeers = new Set<string>()
   readonly #discovery = new Set<DiscoveryListener>()
   #running: RunningNetwork | undefined
   /** Starts and stops happen one after another. */
@@ -87,6 +88,12 @@ class Libp2pNetwork implements Network {
     await this.#on().connect(target, signal)
   }
 
+  allowGossip(peerId: string): void {
+    if (this.#gossipPeers.has(peerId)) return
+    this.#gossipPeers.add(peerId)
+    this.#running?.gossipWith(peerId)
+  }
+
   subscribe(topic: string, handler: MessageHandler): void {
     const isNew = !this.#topics.has(topic)
     this.#topics.set(topic, handler)
@@ -122,6 +129,7 @@ class Libp2pNetwork implements Network {
         const running = await RunningNetwork.start(this.#options, addresses, {
           handlers: this.#handlers,
           topics: this.#topics,
+          gossipPeers: this.#options.gossipWithAnyone ? { has: () => true } : this.#gossipPeers,
           onPeer: (peerId, connected) => this.#peers.note(peerId, connected),
           onDiscovered: (peerId, found) => this.#tellDiscovered(peerId, found),
           onError: (error) => this.#listenerFailed(error),

@@ -65,6 +65,11 @@ export interface Network {
     signal?: AbortSignal,
   ): Promise<void>
   /** Listens to a topic; a handler set before is replaced. */
+  /**
+   * Speaks gossip with this peer from now on. With others it is not spoken at all: the topics a node listens to would
+   * tell a stranger how many people it serves, and which nodes serve the same ones.
+   */
+  allowGossip(peerId: string): void
   subscribe(topic: string, handler: MessageHandler): void
   unsubscribe(topic: string): void
   /**

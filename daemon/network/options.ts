@@ -11,6 +11,8 @@ export interface NetworkOptions {
   readonly listen: readonly string[]
   /** Whether to announce this node on the local network and look for others there. */
   readonly mdns: boolean
+  /** Gossip with whoever connects, instead of those allowed by `allowGossip`: for simulations. */
+  readonly gossipWithAnyone?: boolean
   readonly log: NetworkLog
   /** Counts by dotted name: `network.dials`. */
   readonly count?: (name: string) => void

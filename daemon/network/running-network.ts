@@ -1,6 +1,7 @@
 import { connectTo, type DialTarget, dialFailure, dialSignal } from './dial.ts'
 import { Gossip, type GossipOptions } from './gossip.ts'
 import { GossipHealer } from './gossip-healer.ts'
+import type { GossipPeers } from './gossip-peers.ts'
 import { InboundStreams } from './inbound-streams.ts'
 import { buildNode, type Node } from './libp2p-node.ts'
 import { Misbehaviour } from './misbehaviour.ts'
@@ -15,6 +16,7 @@ const NOTHING = () => {}
 export interface Registrations {
   readonly handlers: ReadonlyMap<string, { readonly options: StreamOptions; readonly handler: StreamHandler }>
   readonly topics: ReadonlyMap<string, MessageHandler>
+  readonly gossipPeers: GossipPeers
   readonly onPeer: (peerId: string, connected: boolean) => void
   readonly onDiscovered: (peerId: string, addresses: readonly string[]) => void
   readonly onError: (error: unknown) => void
@@ -28,11 +30,11 @@ export class RunningNetwork {
   readonly #healer: GossipHealer
   readonly #streams = new OpenStreams()
 
-  private constructor(options: NetworkOptions, node: Node, gossip: Gossip) {
+  private constructor(options: NetworkOptions, node: Node, gossip: Gossip, peers: GossipPeers) {
     this.#options = options
     this.#node = node
     this.#gossip = gossip
-    this.#healer = new GossipHealer(node)
+    this.#healer = new GossipHealer(node, peers)
   }
 
   /** @throws what the library throws when an address cannot be listened on */
@@ -42,13 +44,14 @@ export class RunningNetwork {
       topics: to.topics,
       count: options.count ?? NOTHING,
       onHandlerError: to.onError,
+      peers: to.gossipPeers,
     }
     const { onDiscovered } = to
     const node = await buildNode(options, { listen, gossip: gossipOptions, misbehaviour, onDiscovered })
     node.addEventListener('peer:connect', ({ detail }) => to.onPeer(detail.toString(), true))
     node.addEventListener('peer:disconnect', ({ detail }) => to.onPeer(detail.toString(), false))
     const gossip = new Gossip(node.services.gossip, gossipOptions, misbehaviour)
-    const running = new RunningNetwork(options, node, gossip)
+    const running = new RunningNetwork(options, node, gossip, to.gossipPeers)
     // Before the start, so that the first peer is told of every protocol.
     for (const [protocol, { options, handler }] of to.handlers) running.handle(protocol, options, handler)
     await node.start()
@@ -98,6 +101,11 @@ export class RunningNetwork {
     } catch (error) {
       throw dialFailure(error, target.peerId, signal)
     }
+  }
+
+  /** Begins gossip with a connected peer that was allowed just now. */
+  gossipWith(peerId: string): void {
+    this.#healer.connect(peerId)
   }
 
   subscribe(topic: string): void {

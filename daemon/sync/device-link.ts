@@ -3,6 +3,8 @@ import type { SyncSession } from './sync-session.ts'
 
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 60_000
+/** Failures that count as many: the next try is half a minute away. */
+const PATIENCE = 6
 
 /** The way to one other device: at most one session, and when to try again. */
 export class DeviceLink {
@@ -31,9 +33,18 @@ export class DeviceLink {
       present.close('busy')
     }
     this.#session = session
-    this.#failures = 0
     this.#clear()
     return true
+  }
+
+  /** Both hold the same: what failed before is over. */
+  succeeded(): void {
+    this.#failures = 0
+  }
+
+  /** It will fail again if tried at once: its operations were refused, or this device cannot store them. */
+  failedForGood(): void {
+    this.#failures = Math.max(this.#failures, PATIENCE)
   }
 
   /** Tries again later, each time twice as long after the last, with a fifth of chance in it. */

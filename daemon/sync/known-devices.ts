@@ -26,10 +26,14 @@ export class KnownDevices {
       const document = readMemberDocument(bytes)
       return document?.did === this.#did ? [{ ...document, bytes }] : []
     })
-    this.#devices = this.#documents.flatMap((document) => {
+    // A node that was paired a second time is its newest device; the one before is gone.
+    const newest = new Map<string, KnownDevice>()
+    for (const document of [...this.#documents].sort((a, b) => a.sequence - b.sequence)) {
       const rendezvous = openRendezvous(this.#epochs, document.rendezvous)
-      return rendezvous ? [{ ...rendezvous, device: document.device, deviceDid: document.deviceDid }] : []
-    })
+      const { device, deviceDid } = document
+      if (rendezvous) newest.set(rendezvous.peerId, { ...rendezvous, device, deviceDid })
+    }
+    this.#devices = [...newest.values()]
   }
 
   get list(): readonly KnownDevice[] {
@@ -39,6 +43,10 @@ export class KnownDevices {
   /** How many are certified, reachable or not. */
   get count(): number {
     return this.#documents.length
+  }
+
+  knows(bytes: Uint8Array): boolean {
+    return this.#documents.some((document) => Buffer.compare(document.bytes, bytes) === 0)
   }
 
   /** A device's document, read, and as it was signed. */

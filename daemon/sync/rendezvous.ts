@@ -17,14 +17,22 @@ export function sealRendezvous(epochKey: EpochKey, { peerId, addresses }: Rendez
   return sealMessage(epochKey, TOPIC, encodeCanonical([peerId, addresses.slice(0, ADDRESSES)]))
 }
 
-/** Undefined when it does not open with these keys. */
+/** Undefined when it does not open with these keys, or says something else. */
 export function openRendezvous(epochKeys: readonly EpochKey[], sealed: Uint8Array): Rendezvous | undefined {
   const bytes = sealed.length === 0 ? undefined : openMessage(epochKeys, TOPIC, sealed)
   if (!bytes) return undefined
-  const parts = decodeCanonical(bytes)
+  const parts = tryDecode(bytes)
   if (!Array.isArray(parts) || parts.length !== 2) return undefined
   const [peerId, addresses] = parts
   if (typeof peerId !== 'string' || !Array.isArray(addresses)) return undefined
   if (!addresses.every((address): address is string => typeof address === 'string')) return undefined
   return { peerId, addresses }
+}
+
+function tryDecode(bytes: Uint8Array): unknown {
+  try {
+    return decodeCanonical(bytes)
+  } catch {
+    return undefined
+  }
 }

@@ -7,14 +7,13 @@ import type { FrameStream, Network } from '../network/network.ts'
 import { StreamAllowance } from '../network/stream-allowance.ts'
 import { answerProposal, SYNC_PROTOCOL, SYNC_STREAM } from './handshake.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
-import type { Replicate } from './sync-session.ts'
+import type { Replicate, ReplicateIfOpen } from './sync-session.ts'
 import { UserSync, type UserSyncOptions } from './user-sync.ts'
 
 export interface SyncServiceOptions
   extends Pick<UserSyncOptions, 'network' | 'now' | 'random' | 'log' | 'count' | 'lookUp'> {
   readonly replicate: (did: string) => Replicate
-  /** The user's database is open: looking something up in it costs little. */
-  readonly isOpen: (did: string) => boolean
+  readonly ifOpen: (did: string) => ReplicateIfOpen
   /** A user's own document is new or confirmed. */
   readonly onDocument: (keys: UserKeys, document: Uint8Array) => void
   /** How many devices a user has, this one among them. */
@@ -62,7 +61,10 @@ export class SyncService {
   /** A user's keys are at hand: from now on their devices are kept in step. Resolves once they are looked for. */
   async add(keys: UserKeys): Promise<void> {
     const present = this.#users.get(keys.did)
-    if (present) return present.started
+    if (present) {
+      present.user.reopened()
+      return present.started
+    }
     const user = this.#userOf(keys)
     const started = user.start()
     this.#users.set(keys.did, { user, started })
@@ -75,7 +77,7 @@ export class SyncService {
   }
 
   #userOf(keys: UserKeys): UserSync {
-    const { network, now, random, log, count, lookUp, replicate, isOpen, onDocument, onMembers } =
+    const { network, now, random, log, count, lookUp, replicate, ifOpen, onDocument, onMembers } =
       this.#options
     return new UserSync({
       keys,
@@ -86,7 +88,7 @@ export class SyncService {
       count,
       lookUp,
       replicate: replicate(keys.did),
-      isOpen: () => isOpen(keys.did),
+      ifOpen: ifOpen(keys.did),
       onDocument: (document) => onDocument(keys, document),
       onMembers: (devices) => onMembers(keys.did, devices),
     })

@@ -13,6 +13,12 @@ export type Replicate = <A extends ReplicaAction>(
   params: Parameters<ReplicaActions[A]>[0],
 ) => Promise<ReturnType<ReplicaActions[A]>>
 
+/** The same of a database that is open anyway, without keeping it open; undefined when it is not. Never throws. */
+export type ReplicateIfOpen = <A extends ReplicaAction>(
+  action: A,
+  params: Parameters<ReplicaActions[A]>[0],
+) => Promise<ReturnType<ReplicaActions[A]> | undefined>
+
 /** The device at the other end, once it has shown that it is one of the same person's. */
 export interface PeerDevice {
   /** Ed25519 public key. */
@@ -47,6 +53,8 @@ export class SyncSession {
   #state: SyncState = newSync()
   #sending: Promise<void> = Promise.resolve()
   #storing: Promise<unknown> = Promise.resolve()
+  #lacksBlobs = false
+  #failed = false
   #device: PeerDevice | undefined
   #ended: ByeReason | undefined
   readonly #over = new AbortController()
@@ -68,13 +76,23 @@ export class SyncSession {
     return this.#ended !== undefined
   }
 
+  /** Why it ended. */
+  get reason(): ByeReason | undefined {
+    return this.#ended
+  }
+
   /** Runs until the stream ends; answers why. */
   async run(): Promise<ByeReason> {
     const { stream, replicate } = this.#options
     try {
       const [frontier, members] = await Promise.all([replicate('frontier', {}), replicate('members', {})])
       this.#event({ type: 'start', frontier, members: this.#known(members) })
-      this.#ask(replicate('missingBlobs', {}), (hashes) => ({ type: 'missing-blobs', hashes }))
+      this.#askForBlobs()
+      // Whoever holds the key and shows no certificate in time is nobody's device.
+      const unknown = setTimeout(() => {
+        if (!this.#device) this.close('not-a-device')
+      }, LIMITS.syncHelloMs)
+      this.#over.signal.addEventListener('abort', () => clearTimeout(unknown), { once: true })
       for (;;) {
         const bytes = await this.#receive(stream)
         if (!bytes || this.ended) break
@@ -124,7 +142,8 @@ export class SyncSession {
     this.#waiting.add(waiting)
     const giveUp = () => reject(signal.reason)
     signal.addEventListener('abort', giveUp, { once: true })
-    if (this.ended) reject(gone())
+    if (signal.aborted) giveUp()
+    else if (this.ended) reject(gone())
     else this.trigger()
     return promise.finally(() => {
       this.#waiting.delete(waiting)
@@ -204,9 +223,10 @@ export class SyncSession {
   }
 
   #apply(segments: readonly Uint8Array[]): void {
-    this.#options.replicate('apply', { segments }).then(
-      ({ frontier, missingBlobs }) => this.#event({ type: 'applied', frontier, missingBlobs }),
-      (error: unknown) => {
+    this.#options
+      .replicate('apply', { segments })
+      .then(({ frontier, missingBlobs }) => this.#event({ type: 'applied', frontier, missingBlobs }))
+      .catch((error: unknown) => {
         // What does not verify is the peer's fault; a full disk or a closed worker is ours.
         const theirs =
           error instanceof VivimError && ['Corrupt', 'Forbidden', 'TooLarge'].includes(error.code)
@@ -216,8 +236,14 @@ export class SyncSession {
           'operations of another device were refused',
         )
         this.#event({ type: 'refused' })
-      },
-    )
+      })
+  }
+
+  #askForBlobs(): void {
+    this.#ask(this.#options.replicate('missingBlobs', {}), (hashes) => {
+      this.#lacksBlobs = hashes.length > 0
+      return { type: 'missing-blobs', hashes }
+    })
   }
 
   /** Once a blob is whole there is room to ask for further ones. */
@@ -232,6 +258,8 @@ export class SyncSession {
   }
 
   #inSync({ applied, sent }: SyncTotals): void {
+    // A blob that was nowhere at the last round may have come to the other side since.
+    if (applied > 0 || this.#lacksBlobs) this.#askForBlobs()
     for (const { resolve } of this.#waiting) resolve({ applied, sent })
     this.#options.onInSync(this, { applied, sent })
   }
@@ -246,12 +274,11 @@ export class SyncSession {
   }
 
   #ask<T>(answer: Promise<T>, event?: (value: T) => SyncEvent): void {
-    answer.then(
-      (value) => {
+    answer
+      .then((value) => {
         if (event && !this.ended) this.#event(event(value))
-      },
-      (error: unknown) => this.#fail(error),
-    )
+      })
+      .catch((error: unknown) => this.#fail(error))
   }
 
   /** What is read waits until what was read before has gone out: memory stays bounded by what one read gives. */
@@ -264,8 +291,14 @@ export class SyncSession {
     this.#sending.catch((error: unknown) => this.#fail(error))
   }
 
+  /** It ended by a failure here: a full disk, say. */
+  get failed(): boolean {
+    return this.#failed
+  }
+
   #fail(error: unknown): void {
     if (this.ended) return
+    this.#failed = true
     const reason = error instanceof Error ? error.message : String(error)
     this.#options.log.warn(
       { device: this.#device?.deviceDid, reason },

@@ -13,13 +13,14 @@ import { DeviceLink } from './device-link.ts'
 import { proposeSpace } from './handshake.ts'
 import { type KnownDevice, KnownDevices } from './known-devices.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
-import { type Replicate, SyncSession, type SyncTotals } from './sync-session.ts'
+import { type Replicate, type ReplicateIfOpen, SyncSession, type SyncTotals } from './sync-session.ts'
 
 export interface UserSyncOptions {
   readonly keys: UserKeys
   readonly network: Network
   readonly replicate: Replicate
-  readonly isOpen: () => boolean
+  /** Two devices that agree say so twice a minute: that alone must open no database, and keep none open. */
+  readonly ifOpen: ReplicateIfOpen
   readonly now: () => number
   readonly random: (bytes: number) => Uint8Array
   readonly log: {
@@ -33,6 +34,10 @@ export interface UserSyncOptions {
   readonly lookUp: (did: string) => Promise<readonly Uint8Array[]>
   readonly onMembers: (count: number) => void
 }
+
+/** How long after a failed beginning it is tried again, at first and at most. */
+const FIRST_WAIT_MS = 1_000
+const LONGEST_WAIT_MS = 30_000
 
 type DeviceOutcome = Result<'sync.now'>['devices'][number]
 
@@ -48,6 +53,7 @@ export class UserSync {
   #frontier: Frontier | undefined
   #announcing: NodeJS.Timeout | undefined
   #beacon: NodeJS.Timeout | undefined
+  #beginning: NodeJS.Timeout | undefined
   #stopped = false
 
   constructor(options: UserSyncOptions) {
@@ -59,23 +65,39 @@ export class UserSync {
     this.#devices = new KnownDevices(did, epochs)
   }
 
-  /** Reads who the devices are and begins to look for them. */
+  /** Begins to look for the other devices. When the database has no room to open now, it is tried again. */
   async start(): Promise<void> {
-    const { network, replicate } = this.#options
     for (const [index, topic] of this.#topics.entries())
-      network.subscribe(topic, (message) => this.#hear(index, message))
-    this.#members(await replicate('members', {}))
-    this.#frontier ??= await replicate('frontier', {})
-    if (this.#stopped) return
-    this.#beacon = setInterval(() => this.#beat(), this.#jittered(LIMITS.syncBeaconMs))
+      this.#options.network.subscribe(topic, (message) => this.#hear(index, message))
+    this.#beacon = setInterval(() => void this.#beat(), this.#jittered(LIMITS.syncBeaconMs))
     this.#beacon.unref()
-    await this.networkChanged()
+    await this.#begin(FIRST_WAIT_MS)
+  }
+
+  async #begin(waitMs: number): Promise<void> {
+    try {
+      const { replicate } = this.#options
+      this.#members(await replicate('members', {}))
+      this.#hold(await replicate('frontier', {}))
+      await this.networkChanged()
+    } catch (error) {
+      if (!(error instanceof VivimError) || error.code !== 'UserUnavailable') throw error
+      if (this.#stopped) return
+      const ms = Math.max(waitMs, error.retryAfterMs ?? 0)
+      this.#beginning = setTimeout(() => {
+        this.#begin(Math.min(ms * 2, LONGEST_WAIT_MS)).catch((failure: unknown) =>
+          this.#options.log.warn({ reason: reasonOf(failure) }, "a user's devices are not kept in step"),
+        )
+      }, ms)
+      this.#beginning.unref()
+    }
   }
 
   stop(): void {
     this.#stopped = true
     clearInterval(this.#beacon)
     clearTimeout(this.#announcing)
+    clearTimeout(this.#beginning)
     for (const topic of this.#topics) this.#options.network.unsubscribe(topic)
     for (const link of this.#links.values()) link.stop()
     for (const session of this.#sessions) session.close('closing')
@@ -84,18 +106,31 @@ export class UserSync {
   /** The network came up or has other addresses: the others are told where this device is, and looked for. */
   async networkChanged(): Promise<void> {
     if (!this.#options.network.running || this.#stopped) return
-    await this.#refreshDocument()
-    this.#reach()
+    try {
+      await this.#refreshDocument()
+    } finally {
+      this.#reach()
+    }
   }
 
   committed(frontier: Frontier): void {
-    this.#frontier = frontier
-    for (const session of this.#sessions) session.committed(frontier)
+    this.#hold(frontier)
     if (this.#links.size > 0)
       this.#announcing ??= setTimeout(() => {
         this.#announcing = undefined
         this.#announce()
       }, LIMITS.syncAnnounceMs)
+  }
+
+  /** The database was opened again: it does not remember who is there. */
+  reopened(): void {
+    for (const { device } of this.#sessions)
+      if (device) void this.#options.ifOpen('seen', { device: device.device, connected: true })
+  }
+
+  #hold(frontier: Frontier): void {
+    this.#frontier = frontier
+    for (const session of this.#sessions) session.committed(frontier)
   }
 
   /** A peer connected, or the local network told of it. */
@@ -107,13 +142,20 @@ export class UserSync {
   }
 
   /** A stream on which the other side has proven that it holds a key of this space. */
-  accept(stream: FrameStream): Promise<void> {
-    return this.#run(stream, stream.peerId)
+  async accept(stream: FrameStream): Promise<void> {
+    if (this.#stopped) stream.abort('this user left')
+    else await this.#run(stream, stream.peerId)
   }
 
   async addMember(document: Uint8Array): Promise<void> {
-    this.#members(await this.#options.replicate('saveMembers', { documents: [document] }))
+    await this.#saveMembers([document])
     this.#reach()
+  }
+
+  async #saveMembers(documents: readonly Uint8Array[]): Promise<void> {
+    const unknown = documents.filter((document) => !this.#devices.knows(document))
+    if (unknown.length > 0)
+      this.#members(await this.#options.replicate('saveMembers', { documents: unknown }))
   }
 
   get frontierDigest(): Uint8Array | undefined {
@@ -128,6 +170,7 @@ export class UserSync {
   async syncNow(wanted: (deviceDid: string) => boolean): Promise<Result<'sync.now'>> {
     const began = performance.now()
     const signal = AbortSignal.timeout(LIMITS.syncNowMs)
+    this.#hold(await this.#options.replicate('frontier', {}))
     const outcomes = await Promise.all(
       this.otherDevices
         .filter(({ deviceDid }) => wanted(deviceDid))
@@ -149,12 +192,23 @@ export class UserSync {
   ): Promise<{ outcome: DeviceOutcome; totals?: SyncTotals }> {
     const { deviceDid } = device
     try {
-      const session = this.#linkTo(device).session ?? (await this.#openSession(device, signal))
-      return { outcome: { deviceDid, state: 'in-sync' }, totals: await session.sync(signal) }
+      return { outcome: { deviceDid, state: 'in-sync' }, totals: await this.#syncOnce(device, signal) }
     } catch (error) {
       const unreachable = error instanceof VivimError && error.code === 'Unavailable'
       const message = error instanceof VivimError ? error.message : 'It did not answer in time.'
       return { outcome: { deviceDid, state: unreachable ? 'unreachable' : 'failed', message } }
+    }
+  }
+
+  /** When both sides dial at once, one of the two sessions goes; what was asked of it is asked of the other. */
+  async #syncOnce(device: KnownDevice, signal: AbortSignal): Promise<SyncTotals> {
+    for (;;) {
+      const session = this.#linkTo(device).session ?? (await this.#openSession(device, signal))
+      try {
+        return await session.sync(signal)
+      } catch (error) {
+        if (signal.aborted || session.reason !== 'busy') throw error
+      }
     }
   }
 
@@ -170,10 +224,12 @@ export class UserSync {
     throw new VivimError('Unavailable', 'That device cannot be reached now.')
   }
 
-  #members(members: ReplicaMembers): void {
+  /** All sessions hear of it: operations of a device they do not know would be refused. */
+  #members(members: ReplicaMembers, heardBy?: SyncSession): void {
     this.#devices.update(members)
     this.#options.onMembers(this.#devices.count)
     for (const device of this.otherDevices) this.#linkTo(device)
+    for (const session of this.#sessions) if (session !== heardBy) session.members(members)
   }
 
   #linkTo(device: Pick<KnownDevice, 'deviceDid'>): DeviceLink {
@@ -198,6 +254,10 @@ export class UserSync {
     link.dialing = true
     try {
       const stream = await proposeSpace(network, device, this.keys, random)
+      if (this.#stopped) {
+        stream.abort('this user left')
+        return false
+      }
       void this.#run(stream, network.peerId)
       return true
     } catch (error) {
@@ -211,15 +271,17 @@ export class UserSync {
 
   /** With the addresses that are known by then, those a master has among them. */
   async #redial(deviceDid: string): Promise<void> {
-    if (this.#stopped) return
-    const documents = await this.#options.lookUp(this.keys.did).catch(() => [])
-    if (documents.length > 0) this.#members(await this.#options.replicate('saveMembers', { documents }))
+    try {
+      if (!this.#stopped) await this.#saveMembers(await this.#options.lookUp(this.keys.did).catch(() => []))
+    } catch (error) {
+      this.#options.log.warn({ reason: reasonOf(error) }, 'what a master knows of a device is not kept')
+    }
     const device = this.otherDevices.find((candidate) => candidate.deviceDid === deviceDid)
     if (device) await this.#dial(device)
   }
 
   async #run(stream: FrameStream, initiator: string): Promise<void> {
-    const { network, replicate, isOpen, log, count } = this.#options
+    const { network, replicate, ifOpen, log, count } = this.#options
     const preferred = [network.peerId, stream.peerId].sort()[0]!
     const session = new SyncSession({
       stream,
@@ -234,13 +296,15 @@ export class UserSync {
       onDevice: (running, device) => {
         if (!this.#linkTo(device).adopt(running, preferred)) return running.close('busy')
         count('sync.sessions')
-        void replicate('seen', { device: device.device, connected: true }).catch(() => {})
+        network.allowGossip(running.peerId)
+        void ifOpen('seen', { device: device.device, connected: true })
       },
-      onMembers: (members) => this.#members(members),
+      onMembers: (members) => this.#members(members, session),
       onInSync: (running, { applied, sent }) => {
-        // Two devices that agree say so twice a minute: that alone keeps no worker open.
-        const device = running.device?.device
-        if (device && (applied + sent > 0 || isOpen())) void replicate('inSync', { device }).catch(() => {})
+        const device = running.device
+        if (!device) return
+        this.#linkTo(device).succeeded()
+        void ifOpen('inSync', { device: device.device })
         count('sync.rounds')
         count('sync.operations.applied', applied)
         count('sync.operations.sent', sent)
@@ -254,7 +318,8 @@ export class UserSync {
     if (!device) return
     const link = this.#linkTo(device)
     if (link.session || this.#stopped) return
-    await replicate('seen', { device: device.device, connected: false }).catch(() => {})
+    void ifOpen('seen', { device: device.device, connected: false })
+    if (reason === 'refused' || session.failed) link.failedForGood()
     link.retryLater(() => void this.#redial(device.deviceDid), this.#options.random(1)[0]! / 255)
   }
 
@@ -267,9 +332,12 @@ export class UserSync {
     network.publish(topic, sealMessage(epoch, topic, message))
   }
 
-  /** Says that this device is there, and looks for those it has no session with. */
-  #beat(): void {
+  /** Says that this device is there, and looks again at what it says it holds. */
+  async #beat(): Promise<void> {
     if (this.otherDevices.length === 0) return
+    const frontier = await this.#options.ifOpen('frontier', {})
+    if (this.#stopped) return
+    if (frontier) this.#hold(frontier)
     this.#announce()
     for (const session of this.#sessions) session.trigger()
   }

@@ -146,6 +146,8 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
   const hourly = setInterval(tidy, TIDY_EVERY_MS)
   hourly.unref()
   void counter.count([' '], 'o200k_base').catch(() => {}) // loads the encoding before the first question
+  // The other side may have missed what was committed before a crash.
+  committed.schedule()
   if (derivation.busy) derivation.wake()
   jobs.resumeAll()
   options.onPendingWork(jobs.busy)
@@ -172,7 +174,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
       clearInterval(hourly)
       clearInterval(held)
       purging.cancel()
-      committed.cancel()
+      if (committed.cancel()) options.onCommitted(vault.logs.frontier(vault.space))
       await jobs.close()
       await derivation.stop()
       if (counter instanceof PortTokenCounter) counter.close()

@@ -31,9 +31,10 @@ export class OpenUsers {
     return this.#entries.size
   }
 
-  /** It is open, or being opened. */
-  has(did: string): boolean {
-    return this.#entries.has(did)
+  /** The user's host if it is open now; looking is no use of it. */
+  peek(did: string): UserHost | undefined {
+    const entry = this.#entries.get(did)
+    return entry?.closing || entry?.host?.open === false ? undefined : entry?.host
   }
 
   /** Those fully open now. */

@@ -16,8 +16,11 @@ export class Postponed {
     }, this.#afterMs)
   }
 
-  cancel(): void {
+  /** Answers whether it was still to be done. */
+  cancel(): boolean {
+    const waited = this.#timer !== undefined
     clearTimeout(this.#timer)
     this.#timer = undefined
+    return waited
   }
 }

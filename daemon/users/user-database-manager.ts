@@ -7,6 +7,7 @@ import type { Params, Result } from '../../schema/methods/index.ts'
 import type { Random } from '../identity/key-wrapping.ts'
 import type { Keystore, PairedUser, UserRecord } from '../identity/keystore.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
+import type { ReplicaAction, ReplicaActions } from '../vault/replica.ts'
 import { createPairedUser, createUser } from './create-user.ts'
 import { OpenUsers } from './open-users.ts'
 import { PendingUsers } from './pending-users.ts'
@@ -164,8 +165,17 @@ export class UserDatabaseManager {
     return this.#unlocked.get(did) ?? (await this.#readKeys(did))
   }
 
-  isOpen(did: string): boolean {
-    return this.#open.has(did)
+  /** Asks a user's vault if it is open; that counts as no use of it. Never throws. */
+  async replicateIfOpen<A extends ReplicaAction>(
+    did: string,
+    action: A,
+    params: Parameters<ReplicaActions[A]>[0],
+  ): Promise<ReturnType<ReplicaActions[A]> | undefined> {
+    try {
+      return await this.#open.peek(did)?.replicate(action, params)
+    } catch {
+      return undefined
+    }
   }
 
   /** Unattended users who have other devices. */

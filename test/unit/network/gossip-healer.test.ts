@@ -25,14 +25,15 @@ async function startNode() {
     ],
   ])
   const misbehaviour = new Misbehaviour()
-  const gossipOptions = { topics, count: () => {}, onHandlerError: () => {} }
+  const peers = { has: () => true }
+  const gossipOptions = { topics, peers, count: () => {}, onHandlerError: () => {} }
   const log = { info: () => {}, warn: () => {}, error: () => {} }
   const node = await buildNode(
     { seed: randomBytes(32), listen: [], mdns: false, log },
     { listen: ['/ip4/127.0.0.1/tcp/0'], gossip: gossipOptions, misbehaviour, onDiscovered: () => {} },
   )
   const gossip = new Gossip(node.services.gossip, gossipOptions, misbehaviour)
-  const healer = new GossipHealer(node)
+  const healer = new GossipHealer(node, peers)
   await node.start()
   gossip.subscribe(TOPIC)
   healer.start()

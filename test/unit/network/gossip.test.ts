@@ -49,6 +49,30 @@ async function inTouch(from: Listener, to: Listener): Promise<void> {
 const texts = ({ heard }: Listener) => heard.map(({ text }) => text)
 
 describe('gossip', () => {
+  it('is spoken with allowed peers alone: others learn no topic and hear nothing', async () => {
+    const [a, b, stranger] = (await Promise.all(
+      [false, false, true].map((gossipWithAnyone) => networks.start({ gossipWithAnyone })),
+    )) as [TestNetwork, TestNetwork, TestNetwork]
+    const [atA, atB, atStranger] = [a, b, stranger].map((network) => listen(network)) as [
+      Listener,
+      Listener,
+      Listener,
+    ]
+    await Promise.all([stranger.connect(a.target()), b.connect(a.target())])
+    a.allowGossip(b.peerId)
+    b.allowGossip(a.peerId)
+    await inTouch(atA, atB)
+    await inTouch(atB, atA)
+    for (let said = 0; said < 20; said++) {
+      say(a, `from a ${said}`)
+      say(stranger, `from the stranger ${said}`)
+    }
+    say(a, 'the last')
+    await vi.waitFor(() => expect(texts(atB)).toContain('the last'), WITHIN)
+    expect(texts(atStranger)).toEqual([])
+    expect(texts(atA).filter((text) => text.includes('stranger'))).toEqual([])
+  })
+
   it('is heard by the other with the peer that sent it, and not by oneself', async () => {
     const [a, b] = (await listeners(2)) as [Listener, Listener]
     await a.network.connect(b.network.target())

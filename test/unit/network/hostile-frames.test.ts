@@ -30,7 +30,7 @@ async function rawStream(maxFrameBytes: number) {
     { seed: randomBytes(32), listen: [], mdns: false, log: SILENT },
     {
       listen: [],
-      gossip: { topics: new Map(), count: () => {}, onHandlerError: () => {} },
+      gossip: { topics: new Map(), peers: new Set<string>(), count: () => {}, onHandlerError: () => {} },
       misbehaviour: new Misbehaviour(),
       onDiscovered: () => {},
     },

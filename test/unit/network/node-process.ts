@@ -9,6 +9,7 @@ const network = createNetwork({
   seed: randomBytes(32),
   listen: ['/ip4/127.0.0.1/tcp/0'],
   mdns: mode === 'mdns',
+  gossipWithAnyone: true,
   log: silent,
 })
 network.handle('/echo/1', { maxFrameBytes: 262_144 }, async (stream) => {

@@ -29,6 +29,7 @@ export class TestNetworks {
       seed: randomBytes(32),
       listen: ['/ip4/127.0.0.1/tcp/0'],
       mdns: false,
+      gossipWithAnyone: true,
       log: { info: note('info'), warn: note('warn'), error: note('error') },
       count: (name) => void counted.set(name, (counted.get(name) ?? 0) + 1),
       ...options,

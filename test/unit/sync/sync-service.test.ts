@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { createNetwork } from '../../../daemon/network/libp2p-network.ts'
 import type { Network } from '../../../daemon/network/network.ts'
 import { SyncService } from '../../../daemon/sync/sync-service.ts'
-import type { Replicate } from '../../../daemon/sync/sync-session.ts'
+import type { Replicate, ReplicateIfOpen } from '../../../daemon/sync/sync-session.ts'
 import { stateDigest } from '../../../daemon/vault/state-digest.ts'
 import type { FactChange } from '../../../daemon/vault/vault.ts'
 import { type PairedVault, type PairedVaults, pairedVaults } from '../../support/paired-vaults.ts'
@@ -55,7 +55,8 @@ async function device(vault: PairedVault): Promise<Device> {
   const sync = new SyncService({
     network,
     replicate: () => replicate,
-    isOpen: () => true,
+    ifOpen: () =>
+      (async (action, params) => replicate(action, params).catch(() => undefined)) as ReplicateIfOpen,
     now: Date.now,
     random,
     log: {
