@@ -52,6 +52,8 @@ export interface OpenVault extends Vault {
   readonly held: HeldOperations
   /** Called after a commit that made or took in operations. */
   onCommit: () => void
+  /** Counts the commits that may have changed facts since it was opened. */
+  readonly changes: number
   /**
    * Takes in other devices' segments, all or nothing, durably; `follow` does in the same transaction what follows
    * from them. @throws VivimError `Corrupt` or `Forbidden` for segments that do not verify
@@ -109,6 +111,7 @@ class FileVault implements OpenVault {
   readonly members: Members
   readonly held: HeldOperations
   onCommit: () => void = () => {}
+  #changes = 0
   readonly #tag: Uint8Array
   #clock: ClockState
 
@@ -174,7 +177,10 @@ class FileVault implements OpenVault {
       }
       return value
     })
-    if (this.#clock !== clock) this.onCommit()
+    if (this.#clock !== clock) {
+      this.#changes++
+      this.onCommit()
+    }
     return result
   }
 
@@ -197,6 +203,7 @@ class FileVault implements OpenVault {
       }
       return taken
     })
+    this.#changes++
     if (received.ownLogGrew) this.#log.reload()
     if (received.operations > 0) this.onCommit()
     return received
@@ -291,6 +298,10 @@ class FileVault implements OpenVault {
       this.space,
     ])
     return new Set([...rows.map(({ id }) => id), ...this.held.keys(entity.number)])
+  }
+
+  get changes(): number {
+    return this.#changes
   }
 
   get purgePending(): boolean {

@@ -19,6 +19,7 @@ export class SyncView {
   readonly #cursors: SyncCursors
   readonly #devices: Devices
   readonly #didOf: (device: Uint8Array) => string
+  #digest: { readonly changes: number; readonly hex: string } | undefined
   readonly #contentProblems: (pace: Pace) => Promise<Problem[]>
   readonly #mask: (text: string, maxLevel: number) => string
 
@@ -54,7 +55,7 @@ export class SyncView {
           kind: 'private',
           operations: count?.n ?? 0,
           frontierDigest: logs.frontierDigest(space),
-          stateDigest: stateDigest(this.#vault, logs, space),
+          stateDigest: this.#stateDigest(),
           holds: this.#vault.held.count(),
           peers: this.#others().map(({ device, deviceDid }) => {
             const { connected, behind, lastSeenAt } = this.#cursors.progressOf(device)
@@ -63,6 +64,14 @@ export class SyncView {
         },
       ],
     }
+  }
+
+  /** Reading every row takes a second per 70,000 of them, so it is done once for each change. */
+  #stateDigest(): string {
+    const { changes, logs, space } = this.#vault
+    if (this.#digest?.changes !== changes)
+      this.#digest = { changes, hex: stateDigest(this.#vault, logs, space) }
+    return this.#digest.hex
   }
 
   /** How far each other device has come, by its own word. */

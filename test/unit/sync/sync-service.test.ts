@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
+import { sealMessage } from '../../../crdt/sealed-message.ts'
+import { issueMemberDocument } from '../../../daemon/identity/member-document.ts'
 import { createNetwork } from '../../../daemon/network/libp2p-network.ts'
 import type { Network } from '../../../daemon/network/network.ts'
 import { SyncService } from '../../../daemon/sync/sync-service.ts'
 import type { Replicate, ReplicateIfOpen } from '../../../daemon/sync/sync-session.ts'
 import { stateDigest } from '../../../daemon/vault/state-digest.ts'
 import type { FactChange } from '../../../daemon/vault/vault.ts'
+import { VivimError } from '../../../schema/errors.ts'
 import { type PairedVault, type PairedVaults, pairedVaults } from '../../support/paired-vaults.ts'
 
 const random = (bytes: number) => new Uint8Array(randomBytes(bytes))
@@ -72,7 +75,9 @@ async function device(vault: PairedVault): Promise<Device> {
   const made: Device = { vault, network, sync, warnings, counts, before: () => {} }
   open.push(made)
   vault.vault.onCommit = () =>
-    setImmediate(() => sync.committed(vault.keys.did, vault.vault.logs.frontier(vault.vault.space)))
+    setImmediate(() => {
+      if (open.includes(made)) sync.committed(vault.keys.did, vault.vault.logs.frontier(vault.vault.space))
+    })
   sync.start()
   await network.start()
   await sync.add(vault.keys)
@@ -208,6 +213,60 @@ describe('devices of one person', () => {
     await until('alike all the same', alike(a, b))
     expect(applies).toBeGreaterThan(2)
     expect(b.warnings).toContainEqual(expect.objectContaining({ reason: 'the disk is full' }))
+  })
+
+  test('a device paired in the middle of a session is known to that session', async () => {
+    const vaults = paired(3, { introduced: false }).vaults
+    const [a, b, c] = (await Promise.all(vaults.map(device))) as [Device, Device, Device]
+    await introduce(a, b)
+    put(a, insert('c1'))
+    await until('b has it', alike(a, b))
+    await introduce(a, c)
+    put(c, insert('c2'))
+    await until('b has what c wrote', alike(b, c))
+    expect([...a.warnings, ...b.warnings, ...c.warnings]).toEqual([])
+  })
+
+  test('what a device says of itself that makes no sense harms nobody', async () => {
+    const [first, second] = paired(2, { introduced: false }).vaults as [PairedVault, PairedVault]
+    const a = await device(first)
+    const b = await device(second)
+    await introduce(a, b)
+    const { did, deviceDid, deviceKey, chain, receiveKey, epochs } = second.keys
+    const nonsense = issueMemberDocument(deviceKey, {
+      did,
+      deviceDid,
+      chain,
+      receiveKey,
+      sequence: Date.now() + 60_000,
+      rendezvous: sealMessage(epochs[0]!, 'rendezvous', Uint8Array.of(0xff)),
+    })
+    await a.sync.addMember(did, nonsense)
+    expect(first.vault.members.list()).toHaveLength(2)
+    put(a, insert('c1'))
+    expect(await a.sync.syncNow(did, {})).toMatchObject({ devices: [] })
+  })
+
+  test('a device that cannot store is asked again less and less often', async () => {
+    const [first, second] = paired(2, { introduced: false }).vaults as [PairedVault, PairedVault]
+    const a = await device(first)
+    const b = await device(second)
+    let applies = 0
+    b.before = (action) => {
+      if (action !== 'apply') return
+      applies++
+      throw new VivimError('StorageFull')
+    }
+    put(a, insert('c1'))
+    await introduce(a, b)
+    await until('a first try', () => applies > 0)
+    await wait(5_000)
+    // At half a second each it would be ten from either side.
+    expect(applies).toBeLessThan(8)
+    b.before = () => {}
+    const devices = [{ state: 'in-sync' }]
+    expect(await b.sync.syncNow(second.keys.did, {})).toMatchObject({ devices })
+    expect(digestOf(a)).toBe(digestOf(b))
   })
 
   test('a message of two megabytes follows as a blob', async () => {
