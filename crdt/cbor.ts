@@ -30,6 +30,16 @@ export function decodeCanonical(bytes: Uint8Array): Cbor {
   return value
 }
 
+/** The array that these bytes are the canonical form of; undefined for anything else. */
+export function tryDecodeArray(bytes: Uint8Array): readonly Cbor[] | undefined {
+  try {
+    const value = decodeCanonical(bytes)
+    return Array.isArray(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
 const MAJOR = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5 } as const
 const NULL = 0xf6
 

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { type Cbor, decodeCanonical, encodeCanonical } from '../../crdt/cbor.ts'
+import { type Cbor, encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
 import { decodeDid, isDid } from './did.ts'
 import { sign, verify } from './ed25519.ts'
 
@@ -56,11 +56,11 @@ export function issueDeviceCertificate(
  * `readMemberDocument` to say, and expiry for the caller: an expired one still tells whose device it is.
  */
 export function readDeviceCertificate(bytes: Uint8Array): DeviceCertificate | undefined {
-  const outer = tryDecode(bytes)
+  const outer = tryDecodeArray(bytes)
   if (outer?.length !== 2) return undefined
   const [statement, signature] = outer
   if (!(statement instanceof Uint8Array && signature instanceof Uint8Array)) return undefined
-  const fields = tryDecode(statement)
+  const fields = tryDecodeArray(statement)
   if (fields?.length !== 8 || fields[0] !== DOMAIN) return undefined
   const [, did, deviceDid, issuer, capabilities, sequence, issuedAt, expiresAt] = fields
   if (!isDidText(did) || !isDidText(deviceDid) || !isDidText(issuer)) return undefined
@@ -68,15 +68,6 @@ export function readDeviceCertificate(bytes: Uint8Array): DeviceCertificate | un
     return undefined
   if (!verify(decodeDid(issuer), statement, signature)) return undefined
   return { did, deviceDid, issuer, capabilities, sequence, issuedAt, expiresAt }
-}
-
-function tryDecode(bytes: Uint8Array): readonly Cbor[] | undefined {
-  try {
-    const value = decodeCanonical(bytes)
-    return Array.isArray(value) ? value : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function isDidText(value: Cbor | undefined): value is string {

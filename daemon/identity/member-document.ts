@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { type Cbor, decodeCanonical, encodeCanonical } from '../../crdt/cbor.ts'
+import { type Cbor, encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
 import { type DeviceCertificate, readDeviceCertificate } from './device-certificate.ts'
 import { decodeDid } from './did.ts'
 import { sign, verify } from './ed25519.ts'
@@ -46,13 +46,13 @@ export function issueMemberDocument(
  */
 export function readMemberDocument(bytes: Uint8Array): MemberDocument | undefined {
   if (bytes.length > MEMBER_DOCUMENT_BYTES) return undefined
-  const outer = tryDecode(bytes)
+  const outer = tryDecodeArray(bytes)
   if (outer?.length !== 3) return undefined
   const [chain, statement, signature] = outer
   if (!Array.isArray(chain) || !(statement instanceof Uint8Array && signature instanceof Uint8Array))
     return undefined
   const certificate = lastOfChain(chain)
-  const fields = tryDecode(statement)
+  const fields = tryDecodeArray(statement)
   if (!certificate || fields?.length !== 6 || fields[0] !== DOMAIN) return undefined
   const [, did, deviceDid, sequence, receiveKey, rendezvous] = fields
   if (did !== certificate.did || deviceDid !== certificate.deviceDid) return undefined
@@ -92,13 +92,4 @@ function mayFollow(certificate: DeviceCertificate, before: DeviceCertificate | u
     certificate.issuer === before.deviceDid &&
     before.capabilities.includes('enroll')
   )
-}
-
-function tryDecode(bytes: Uint8Array): readonly Cbor[] | undefined {
-  try {
-    const value = decodeCanonical(bytes)
-    return Array.isArray(value) ? value : undefined
-  } catch {
-    return undefined
-  }
 }

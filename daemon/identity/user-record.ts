@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { type Cbor, decodeCanonical, encodeCanonical } from '../../crdt/cbor.ts'
+import { encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
 import { sign, verify } from './ed25519.ts'
 import { readMemberDocument } from './member-document.ts'
 
@@ -26,11 +26,11 @@ export function issueUserRecord(
 
 /** The record, or undefined unless a device of that DID signed it. */
 export function readUserRecord(bytes: Uint8Array): UserRecord | undefined {
-  const outer = tryDecode(bytes)
+  const outer = tryDecodeArray(bytes)
   if (outer?.length !== 3 || !outer.every((part) => part instanceof Uint8Array)) return undefined
   const [document, statement, signature] = outer as Uint8Array[]
   const member = readMemberDocument(document!)
-  const fields = tryDecode(statement!)
+  const fields = tryDecodeArray(statement!)
   if (!member || fields?.length !== 4 || fields[0] !== DOMAIN || fields[1] !== member.did) return undefined
   const [, , displayName, sequence] = fields
   if (displayName !== null && (typeof displayName !== 'string' || displayName.length > NAME_CHARACTERS))
@@ -38,13 +38,4 @@ export function readUserRecord(bytes: Uint8Array): UserRecord | undefined {
   if (typeof sequence !== 'number' || !Number.isSafeInteger(sequence) || sequence < 0) return undefined
   if (!verify(member.device, statement!, signature!)) return undefined
   return { did: member.did, displayName: displayName as string | null, sequence }
-}
-
-function tryDecode(bytes: Uint8Array): readonly Cbor[] | undefined {
-  try {
-    const value = decodeCanonical(bytes)
-    return Array.isArray(value) ? value : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { base32nopad } from '@scure/base'
-import { type Cbor, decodeCanonical, encodeCanonical } from '../../crdt/cbor.ts'
+import { encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
 import { VivimError } from '../../schema/errors.ts'
 
 const PREFIX = 'vivim'
@@ -71,7 +71,7 @@ function contentOf(digits: string): Uint8Array {
 }
 
 function fieldsOf(content: Uint8Array): PairingCode {
-  const fields = tryDecode(content)
+  const fields = tryDecodeArray(content)
   if (fields?.length !== 4) throw mistyped()
   const [peerId, addresses, secret, seconds] = fields
   if (typeof peerId !== 'string' || !Array.isArray(addresses) || addresses.length > ADDRESSES)
@@ -80,15 +80,6 @@ function fieldsOf(content: Uint8Array): PairingCode {
   if (!(secret instanceof Uint8Array) || secret.length !== SECRET_BYTES) throw mistyped()
   if (typeof seconds !== 'number' || !Number.isSafeInteger(seconds * 1000)) throw mistyped()
   return { peerId, addresses, secret: new Uint8Array(secret), expiresAt: seconds * 1000 }
-}
-
-function tryDecode(bytes: Uint8Array): readonly Cbor[] | undefined {
-  try {
-    const value = decodeCanonical(bytes)
-    return Array.isArray(value) ? value : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function checksum(content: Uint8Array): Uint8Array {

@@ -1,4 +1,4 @@
-import { type Cbor, decodeCanonical, encodeCanonical } from '../../crdt/cbor.ts'
+import { type Cbor, encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { issueDeviceCertificate, PAIRED_CAPABILITIES } from '../identity/device-certificate.ts'
 import type { Random } from '../identity/key-wrapping.ts'
@@ -62,7 +62,7 @@ export function openGrant(
   own: { readonly receiveSeed: Uint8Array; readonly did: string; readonly deviceDid: string },
 ): Grant | undefined {
   const plain = unwrap(own.receiveSeed, PURPOSE, wrapped)
-  const fields = plain && tryDecode(plain)
+  const fields = plain && tryDecodeArray(plain)
   if (fields?.length !== 6) return undefined
   const [chain, epochValues, vaultKey, spaceSecret, displayName, document] = fields
   const epochs = decodeEpochs(epochValues)
@@ -80,13 +80,4 @@ function isChain(value: Cbor | undefined): value is readonly Uint8Array[] {
 
 function isDisplayName(value: Cbor | undefined): value is string | null {
   return value === null || (typeof value === 'string' && value.length <= LIMITS.nameCharacters)
-}
-
-function tryDecode(bytes: Uint8Array): readonly Cbor[] | undefined {
-  try {
-    const value = decodeCanonical(bytes)
-    return Array.isArray(value) ? value : undefined
-  } catch {
-    return undefined
-  }
 }

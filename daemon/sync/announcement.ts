@@ -1,4 +1,4 @@
-import { decodeCanonical, encodeCanonical } from '../../crdt/cbor.ts'
+import { encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
 
 /** What a device says over gossip: that it has changed, or that it is there. A hint; nothing is taken from it. */
 export interface Announcement {
@@ -15,14 +15,9 @@ export function encodeAnnouncement({ frontier, at }: Announcement): Uint8Array {
 }
 
 export function decodeAnnouncement(bytes: Uint8Array): Announcement | undefined {
-  try {
-    const parts = decodeCanonical(bytes)
-    if (!Array.isArray(parts) || parts.length !== 3 || parts[0] !== VERSION) return undefined
-    const [, frontier, at] = parts
-    if (!(frontier instanceof Uint8Array) || frontier.length !== 32 || typeof at !== 'number')
-      return undefined
-    return { frontier, at }
-  } catch {
-    return undefined
-  }
+  const parts = tryDecodeArray(bytes)
+  if (parts?.length !== 3 || parts[0] !== VERSION) return undefined
+  const [, frontier, at] = parts
+  if (!(frontier instanceof Uint8Array) || frontier.length !== 32 || typeof at !== 'number') return undefined
+  return { frontier, at }
 }

@@ -1,4 +1,4 @@
-import { decodeCanonical, encodeCanonical } from '../../crdt/cbor.ts'
+import { encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
 import { type EpochKey, openMessage, sealMessage } from '../../crdt/sealed-message.ts'
 
 /** Where a device is reached. */
@@ -21,18 +21,10 @@ export function sealRendezvous(epochKey: EpochKey, { peerId, addresses }: Rendez
 export function openRendezvous(epochKeys: readonly EpochKey[], sealed: Uint8Array): Rendezvous | undefined {
   const bytes = sealed.length === 0 ? undefined : openMessage(epochKeys, TOPIC, sealed)
   if (!bytes) return undefined
-  const parts = tryDecode(bytes)
-  if (!Array.isArray(parts) || parts.length !== 2) return undefined
+  const parts = tryDecodeArray(bytes)
+  if (parts?.length !== 2) return undefined
   const [peerId, addresses] = parts
   if (typeof peerId !== 'string' || !Array.isArray(addresses)) return undefined
   if (!addresses.every((address): address is string => typeof address === 'string')) return undefined
   return { peerId, addresses }
-}
-
-function tryDecode(bytes: Uint8Array): unknown {
-  try {
-    return decodeCanonical(bytes)
-  } catch {
-    return undefined
-  }
 }
