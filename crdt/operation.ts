@@ -14,7 +14,8 @@ const KIND_BY_NUMBER = new Map<number, OperationKind>(
 /** One row change. */
 export interface Operation {
   readonly hlc: Hlc
-  readonly kind: OperationKind
+  /** `UNKNOWN`: of a newer program; nothing of it but its stamp, table and key can be read. */
+  readonly kind: OperationKind | 'UNKNOWN'
   readonly table: number
   /** The row's id; of an ERASE its 32-byte marker, so that the log does not name what was erased. */
   readonly key: string | Uint8Array
@@ -25,6 +26,7 @@ export interface Operation {
 
 /** Canonical CBOR: [stamp, kind, table, key, schema version, {column: value}]. */
 export function encodeOperation(operation: Operation): Uint8Array {
+  if (operation.kind === 'UNKNOWN') throw new TypeError('what cannot be read cannot be written')
   return encodeCanonical([
     hlcToBytes(operation.hlc),
     OPERATION_KINDS[operation.kind],
@@ -38,10 +40,13 @@ export function encodeOperation(operation: Operation): Uint8Array {
 /** Throws on anything that is not the canonical encoding of an operation. */
 export function decodeOperation(bytes: Uint8Array): Operation {
   const parts = decodeCanonical(bytes)
-  if (!Array.isArray(parts) || parts.length !== 6) throw new Error('an operation has six parts')
+  if (!Array.isArray(parts) || parts.length < 6) throw new Error('an operation has six parts')
   const [stamp, kindNumber, table, key, schemaVersion, columns] = parts as Cbor[]
-  const kind = typeof kindNumber === 'number' ? KIND_BY_NUMBER.get(kindNumber) : undefined
-  if (!(stamp instanceof Uint8Array) || !kind) throw new Error('an operation begins with its stamp and kind')
+  if (!(stamp instanceof Uint8Array) || !isCount(kindNumber))
+    throw new Error('an operation begins with its stamp and kind')
+  const kind = KIND_BY_NUMBER.get(kindNumber)
+  if (!kind) return newerOperation(hlcFromBytes(stamp), table, key)
+  if (parts.length > 6) throw new Error('an operation has six parts')
   if (!isCount(table) || !isCount(schemaVersion)) throw new Error('table and schema version are numbers')
   if (kind === 'ERASE' ? !(key instanceof Uint8Array && key.length === 32) : typeof key !== 'string')
     throw new Error('the key does not fit the kind')
@@ -55,6 +60,18 @@ export function decodeOperation(bytes: Uint8Array): Operation {
     key: key as string | Uint8Array,
     schemaVersion,
     columns: columns as unknown as Map<number, Value>,
+  }
+}
+
+/** What a newer program may mean by its further parts is not judged. */
+function newerOperation(hlc: Hlc, table: Cbor | undefined, key: Cbor | undefined): Operation {
+  return {
+    hlc,
+    kind: 'UNKNOWN',
+    table: isCount(table) ? table : 0,
+    key: typeof key === 'string' ? key : '',
+    schemaVersion: 0,
+    columns: new Map(),
   }
 }
 

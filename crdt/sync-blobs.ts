@@ -16,7 +16,7 @@ export type AwaitedBlob = AskedBlob
 
 type Piece = Omit<Extract<Frame, { type: 'blob' }>, 'type'>
 
-/** Asks once in a session for each of them, for no more at a time than the other side has to remember. */
+/** Asks once in a round for each of them, for no more at a time than the other side has to remember. */
 export function wantBlobs({ session }: Turn, missing: readonly Uint8Array[]): void {
   const fresh = new Map(missing.map((hash) => [Buffer.from(hash).toString('hex'), hash]))
   for (const name of session.blobsNamed) fresh.delete(name)
@@ -42,6 +42,7 @@ export function onBlobFrame({ session, effects }: Turn, { hash, offset, total, b
   const [awaited, ...others] = session.blobsAwaited
   insist(awaited !== undefined && same(awaited.hash, hash))
   if (total === 0) {
+    // It stays named: in this round it is not asked for again.
     insist(offset === 0 && bytes.length === 0)
     session.blobsAwaited = others
     return
@@ -50,7 +51,20 @@ export function onBlobFrame({ session, effects }: Turn, { hash, offset, total, b
   insist(offset === awaited.offset && total === (awaited.total ?? total))
   insist(bytes.length > 0 && end <= total)
   session.blobsAwaited = end === total ? others : [{ hash: awaited.hash, offset: end, total }, ...others]
+  if (end === total) forget(session, hash)
   effects.push({ type: 'store-blob-piece', hash, offset, total, bytes })
+}
+
+/** A new round: what the other side did not have, or what came and was not right, may be asked for again. */
+export function askAgain(session: Turn['session']): void {
+  const open = [...session.blobsWanted, ...session.blobsAwaited.map(({ hash }) => hash)]
+  session.blobsNamed = new Set(open.map((hash) => Buffer.from(hash).toString('hex')))
+}
+
+function forget(session: Turn['session'], hash: Uint8Array): void {
+  const named = new Set(session.blobsNamed)
+  named.delete(Buffer.from(hash).toString('hex'))
+  session.blobsNamed = named
 }
 
 export function onWantBlobs({ session }: Turn, hashes: readonly Uint8Array[]): void {

@@ -1,4 +1,5 @@
 import { LIMITS } from '../schema/limits.ts'
+import { askAgain } from './sync-blobs.ts'
 import { membersSettled } from './sync-members.ts'
 import { type Session, same, sayState, send, type Turn } from './sync-session-state.ts'
 
@@ -29,6 +30,7 @@ export function settlePhase({ session, effects }: Turn): void {
   if (!same(session.acknowledged, session.digest) && session.frontier.length > 0)
     effects.push({ type: 'acknowledged', positions: session.frontier })
   session.acknowledged = session.digest
+  askAgain(session)
   effects.push({ type: 'in-sync', applied: session.applied, sent: session.sent })
   session.applied = 0
   session.sent = 0

@@ -68,7 +68,7 @@ export interface Session extends SyncState {
   /** Blobs we asked for, in our order, and those that wait for room to be asked for. */
   blobsAwaited: readonly AwaitedBlob[]
   blobsWanted: readonly Uint8Array[]
-  /** Hashes in hex of all that was wanted in this session. */
+  /** Hashes in hex of what was wanted in this round and has not come. */
   blobsNamed: ReadonlySet<string>
 
   /** Operations since the round began. */

@@ -3,19 +3,22 @@ import type { Operation } from './operation.ts'
 
 /**
  * What an operation is to this program. `void`: it breaks its table's rules, is stored and relayed, and changes
- * nothing, on every device alike. `unknown`: of a table or column that a newer program has; it waits.
+ * nothing, on every device alike. `unknown`: of a kind, table, column or name that a newer program has; it waits.
  */
 export type Validity = 'valid' | 'void' | 'unknown'
 
 export function validityOf(operation: Operation): Validity {
   const entity = ENTITY_BY_NUMBER.get(operation.table)
-  if (!entity) return 'unknown'
+  if (!entity || operation.kind === 'UNKNOWN') return 'unknown'
   const columns = columnsOf(entity.columns)
   let validity: Validity = 'valid'
   for (const [number, value] of operation.columns) {
     const column = columns.get(number)
     if (!column) validity = 'unknown'
     else if (!fits(column, value)) return 'void'
+    // Later programs may know more names than this one; a row that holds one could not be stored here.
+    else if (value !== null && column.oneOf?.includes(value as string | number) === false)
+      validity = 'unknown'
   }
   return validity
 }
@@ -31,9 +34,8 @@ function columnsOf(columns: Readonly<Record<string, Column>>): ReadonlyMap<numbe
   return byNumber
 }
 
-function fits({ type, oneOf }: Column, value: Value): boolean {
+function fits({ type }: Column, value: Value): boolean {
   if (value === null) return true
-  if (oneOf && !oneOf.includes(value as string | number)) return false
   switch (type) {
     case 'text':
       return isStorableText(value)

@@ -1,7 +1,7 @@
 /** Parameters that say where a reader came from, not what is read. */
 const TRACKING = /^(?:utm_.*|fbclid|gclid|dclid|msclkid|igshid|mc_[ce]id|ref|ref_src|si)$/i
 /** Names under which one place was known before. */
-const RENAMED_HOSTS: Readonly<Record<string, string>> = { 'chat.openai.com': 'chatgpt.com' }
+const RENAMED_HOSTS: ReadonlyMap<string, string> = new Map([['chat.openai.com', 'chatgpt.com']])
 /** Where an address holds the provider's own conversation id; share links have ids of their own. */
 const CONVERSATION_PATHS: readonly [provider: string, host: string, path: RegExp][] = [
   ['chatgpt', 'chatgpt.com', /^\/(?:g\/[^/]+\/)?c\/([\w-]{8,100})$/],
@@ -21,7 +21,7 @@ export function canonicalUrl(source: string): string {
   const parameters = new URLSearchParams([...url.searchParams].filter(([name]) => !TRACKING.test(name)))
   parameters.sort()
   const query = parameters.size === 0 ? '' : `?${parameters}`
-  return `https://${RENAMED_HOSTS[host] ?? host}${url.pathname.replace(/\/+$/, '')}${query}`
+  return `https://${RENAMED_HOSTS.get(host) ?? host}${url.pathname.replace(/\/+$/, '')}${query}`
 }
 
 /** The provider's own id of the conversation a canonical URL points at, where its path is known to hold it. */

@@ -250,8 +250,8 @@ export class SyncSession {
   async #storePiece(piece: Extract<SyncEffect, { type: 'store-blob-piece' }>): Promise<void> {
     const { replicate } = this.#options
     try {
-      const { waiting } = await replicate('storeBlobPiece', piece)
-      if (waiting > 0) this.#event({ type: 'missing-blobs', hashes: await replicate('missingBlobs', {}) })
+      const { complete } = await replicate('storeBlobPiece', piece)
+      if (complete) this.#event({ type: 'missing-blobs', hashes: await replicate('missingBlobs', {}) })
     } catch (error) {
       this.#fail(error)
     }

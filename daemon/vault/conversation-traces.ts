@@ -1,3 +1,4 @@
+import { dropUnnamedBlobs } from './blob-transfer.ts'
 import type { VaultTransaction } from './vault.ts'
 
 /** Takes out what this device alone keeps of conversations that are erased: raw records, blobs, uploads, waiting work. */
@@ -11,4 +12,5 @@ export function forgetTraces(tx: VaultTransaction, conversationIds: readonly str
   )
   for (const table of ['raw_records', 'blobs', 'derivation_queue', 'capture_attempts'])
     tx.run(`DELETE FROM ${table} WHERE conversation_id IN (SELECT value FROM json_each(?))`, [list])
+  dropUnnamedBlobs(tx)
 }

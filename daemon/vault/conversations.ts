@@ -2,7 +2,6 @@ import { idOf } from '../../crdt/hash.ts'
 import { TOMBSTONE } from '../../crdt/merge.ts'
 import { unpackStamps } from '../../crdt/stamps.ts'
 import type { Part } from '../../schema/capture.ts'
-import { Conversation, ConversationTag, Message, MessageVersion } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { ConversationItem, MessageItem } from '../../schema/methods/conversations.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
@@ -13,8 +12,8 @@ import {
   type StoredMessage,
   tagsOf,
 } from './conversation-reader.ts'
+import { rowsOfConversation } from './conversation-rows.ts'
 import { forgetTraces } from './conversation-traces.ts'
-import type { RowName } from './erasure.ts'
 import { type Json, maskJson } from './mask-json.ts'
 import type { OpenVault } from './open-vault.ts'
 import { decodeCursor, pageOf } from './paging.ts'
@@ -234,7 +233,7 @@ export class Conversations {
       for (const id of ids) this.#deps.forgetDerived(tx, id)
       vault.erase(
         tx,
-        ids.flatMap((id) => this.#rowsOf(tx, id)),
+        ids.flatMap((id) => rowsOfConversation(tx, vault.space, id)),
       )
       forgetTraces(tx, ids)
     })
@@ -243,24 +242,6 @@ export class Conversations {
   #purge(): void {
     this.#vault.purge()
     this.#deps.wakeDerivation()
-  }
-
-  #rowsOf(tx: VaultTransaction, id: string): RowName[] {
-    const { space } = this.#vault
-    const keys = (sql: string) => tx.all<{ id: string }>(sql, [space, id]).map((row) => row.id)
-    const messages = keys('SELECT id FROM messages WHERE space = ? AND conversation_id = ?')
-    const versions = keys(
-      `SELECT v.id FROM messages m JOIN message_versions v
-         ON v.space = m.space AND v.id > m.id || ':' AND v.id < m.id || ';'
-       WHERE m.space = ? AND m.conversation_id = ?`,
-    )
-    const tags = keys('SELECT id FROM conversation_tags WHERE space = ? AND conversation_id = ?')
-    return [
-      { entity: Conversation, key: id },
-      ...messages.map((key) => ({ entity: Message, key })),
-      ...versions.map((key) => ({ entity: MessageVersion, key })),
-      ...tags.map((key) => ({ entity: ConversationTag, key })),
-    ]
   }
 
   #queue(tx: VaultTransaction, id: string): void {

@@ -194,17 +194,17 @@ class FileVault implements OpenVault {
 
   #takeIn(take: () => Received, follow: Follow): Received {
     const received = this.#transact(() => {
+      const clock = this.#clock
       const taken = take()
+      if (taken.ownLogGrew) this.#log.reload()
+      this.#clock = taken.clock
       const erased = taken.erased.length > 0 ? this.#eraseMarked(taken.erased) : []
       follow(this.#transaction, taken, erased)
-      if (taken.clock !== this.#clock) {
-        this.#clock = taken.clock
-        this.#storeClock()
-      }
+      if (this.#clock !== taken.clock) this.#log.commit()
+      if (this.#clock !== clock) this.#storeClock()
       return taken
     })
     this.#changes++
-    if (received.ownLogGrew) this.#log.reload()
     if (received.operations > 0) this.onCommit()
     return received
   }

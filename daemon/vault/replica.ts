@@ -1,7 +1,8 @@
 import type { Frontier, LogPosition } from '../../crdt/frontier.ts'
-import { Conversation, Message, MessageVersion } from '../../schema/entities/index.ts'
+import { Conversation, ConversationTag, Message, MessageVersion } from '../../schema/entities/index.ts'
 import { LIMITS } from '../../schema/limits.ts'
-import { type BlobPiece, BlobTransfer } from './blob-transfer.ts'
+import { adoptBlobs, type BlobPiece, BlobTransfer } from './blob-transfer.ts'
+import { messageOf, strayRows } from './conversation-rows.ts'
 import { forgetTraces } from './conversation-traces.ts'
 import type { RowName } from './erasure.ts'
 import type { OpenVault } from './open-vault.ts'
@@ -38,7 +39,8 @@ export interface ReplicaActions {
     readonly offset: number
     readonly maxBytes: number
   }): BlobPiece
-  storeBlobPiece(params: BlobPiece): { readonly waiting: number }
+  /** `complete`: the blob is here now; `waiting` conversations named it. */
+  storeBlobPiece(params: BlobPiece): { readonly complete: boolean; readonly waiting: number }
   acknowledged(params: { readonly device: Uint8Array; readonly positions: readonly LogPosition[] }): null
   seen(params: { readonly device: Uint8Array; readonly connected: boolean }): null
   inSync(params: { readonly device: Uint8Array }): null
@@ -83,12 +85,12 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
     missingBlobs: () => blobs.missing(LIMITS.syncBlobsAsked),
     readBlob: ({ hash, offset, maxBytes }) => blobs.read(hash, offset, maxBytes),
     storeBlobPiece: (piece) => {
-      const waiting = blobs.store(piece)
+      const { complete, waiting } = blobs.store(piece)
       if (waiting.length > 0) {
         vault.transact((tx) => queueDerivation(tx, waiting, vault.now()))
         options.wakeDerivation()
       }
-      return { waiting: waiting.length }
+      return { complete, waiting: waiting.length }
     },
     acknowledged: ({ device, positions }) => {
       vault.transactDerived(() => cursors.acknowledged(device, positions, vault.now()))
@@ -115,44 +117,67 @@ function takeIn(
   { vault, forgetDerived, wakeDerivation, purgeSoon }: ReplicaOptions,
   take: (follow: (tx: VaultTransaction, received: Received, erased: readonly RowName[]) => void) => Received,
 ): Received {
+  let purges = false
   const received = take((tx, { merged }, erased) => {
-    queueDerivation(tx, conversationsOf(tx, vault.space, merged), vault.now())
+    const keys = keysOf(merged)
+    queueDerivation(tx, conversationsOf(tx, vault.space, keys), vault.now())
+    adoptBlobs(tx, vault.space, keys.messages, keys.versions)
     const gone = erased.flatMap(({ entity, key }) => (entity.number === Conversation.number ? [key] : []))
-    for (const id of gone) forgetDerived(tx, id)
-    if (gone.length > 0) forgetTraces(tx, gone)
+    const stray = strayRows(tx, vault.space, { ...keys, erased: gone })
+    if (stray.rows.length > 0) vault.erase(tx, stray.rows)
+    purges = erased.length > 0 || stray.rows.length > 0
+    const left = [...new Set([...gone, ...stray.conversations])]
+    for (const id of left) forgetDerived(tx, id)
+    if (left.length > 0 || purges) forgetTraces(tx, left)
   })
   if (received.merged.length > 0) wakeDerivation()
-  if (received.erased.length > 0) purgeSoon()
+  if (received.erased.length > 0 || purges) purgeSoon()
   return received
 }
 
-/** The conversations whose units these changes touch. */
-function conversationsOf(tx: VaultTransaction, space: number, merged: Received['merged']): string[] {
-  const keys = (number: number) =>
-    JSON.stringify([
-      ...new Set(
-        merged.flatMap(({ entity, operation }) => (entity.number === number ? [operation.key] : [])),
-      ),
-    ])
-  const versions = JSON.stringify([
+interface MergedKeys {
+  readonly conversations: readonly string[]
+  readonly messages: readonly string[]
+  readonly versions: readonly string[]
+  readonly tags: readonly string[]
+}
+
+function keysOf(merged: Received['merged']): MergedKeys {
+  const keys = (number: number) => [
     ...new Set(
-      merged.flatMap(({ entity, operation }) =>
-        entity.number === MessageVersion.number ? [String(operation.key).split(':')[0]] : [],
-      ),
+      merged.flatMap(({ entity, operation }) => (entity.number === number ? [String(operation.key)] : [])),
     ),
-  ])
+  ]
+  return {
+    conversations: keys(Conversation.number),
+    messages: keys(Message.number),
+    versions: keys(MessageVersion.number),
+    tags: keys(ConversationTag.number),
+  }
+}
+
+/** The conversations whose units these changes touch. */
+function conversationsOf(
+  tx: VaultTransaction,
+  space: number,
+  { conversations, messages, versions }: MergedKeys,
+): string[] {
   return tx
     .all<{ id: string }>(
       `SELECT value AS id FROM json_each(?2)
        UNION SELECT conversation_id FROM messages
-         WHERE space = ?1 AND id IN (SELECT value FROM json_each(?3) UNION SELECT value FROM json_each(?4))
+         WHERE space = ?1 AND id IN (SELECT value FROM json_each(?3))
          AND conversation_id IS NOT NULL`,
-      [space, keys(Conversation.number), keys(Message.number), versions],
+      [space, JSON.stringify(conversations), JSON.stringify([...messages, ...versions.map(messageOf)])],
     )
     .map(({ id }) => id)
 }
 
 function queueDerivation(tx: VaultTransaction, conversationIds: readonly string[], now: number): void {
-  for (const id of conversationIds)
-    tx.run('INSERT OR REPLACE INTO derivation_queue (conversation_id, queued_at) VALUES (?, ?)', [id, now])
+  if (conversationIds.length === 0) return
+  tx.run(
+    `INSERT OR REPLACE INTO derivation_queue (conversation_id, queued_at)
+     SELECT value, ?2 FROM json_each(?1)`,
+    [JSON.stringify(conversationIds), now],
+  )
 }

@@ -59,14 +59,14 @@ function toolCall({ id, name, input, message }: JsonObject): Part[] {
   ]
 }
 
-const ARTIFACT_LANGUAGES: Readonly<Record<string, string>> = {
-  'text/html': 'html',
-  'image/svg+xml': 'svg',
-  'application/vnd.ant.react': 'jsx',
-}
+const ARTIFACT_LANGUAGES: ReadonlyMap<unknown, string> = new Map([
+  ['text/html', 'html'],
+  ['image/svg+xml', 'svg'],
+  ['application/vnd.ant.react', 'jsx'],
+])
 
 function artifactForm({ type, language }: JsonObject): { type: Part['type']; language?: string } {
-  const named = text(language)?.toLowerCase().slice(0, 100) ?? ARTIFACT_LANGUAGES[String(type)]
+  const named = text(language)?.toLowerCase().slice(0, 100) ?? ARTIFACT_LANGUAGES.get(type)
   if (type === 'application/vnd.ant.mermaid') return { type: 'mermaid' }
   if (named !== undefined) return { type: 'code', language: named }
   return { type: type === 'application/vnd.ant.code' ? 'code' : 'text' }

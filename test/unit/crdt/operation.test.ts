@@ -83,6 +83,8 @@ describe('operations', () => {
         } catch {
           return
         }
+        // A kind of a newer program: what is held is its bytes.
+        if (decoded.kind === 'UNKNOWN') return
         expect(hex(encodeOperation(decoded))).toBe(hex(flipped))
       }),
       { numRuns: 500 },
@@ -93,7 +95,8 @@ describe('operations', () => {
     ['no array', 7],
     ['too few parts', [new Uint8Array(16), 1, 1, 'a', 1]],
     ['a short stamp', [new Uint8Array(15), 1, 1, 'a', 1, new Map()]],
-    ['an unknown kind', [new Uint8Array(16), 99, 1, 'a', 1, new Map()]],
+    ['a kind that is no number', [new Uint8Array(16), 'a', 1, 'a', 1, new Map()]],
+    ['a newer kind with a short stamp', [new Uint8Array(15), 99, 1, 'a', 1, new Map()]],
     ['a text key on an erase', [new Uint8Array(16), 5, 1, 'a', 1, new Map()]],
     ['a marker on an insert', [new Uint8Array(16), 1, 1, new Uint8Array(32), 1, new Map()]],
     ['the tombstone as a column', [new Uint8Array(16), 1, 1, 'a', 1, new Map<Cbor, Cbor>([[0, 1]])]],

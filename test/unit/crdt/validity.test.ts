@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Operation } from '../../../crdt/operation.ts'
+import { encodeCanonical } from '../../../crdt/cbor.ts'
+import { decodeOperation, type Operation } from '../../../crdt/operation.ts'
 import { validityOf } from '../../../crdt/validity.ts'
 import { Conversation, Message, type Value } from '../../../schema/entities/index.ts'
 
@@ -13,6 +14,16 @@ const operation = (table: number, columns: [number, Value][]): Operation => ({
 })
 
 describe('validity of an operation', () => {
+  test('a kind of a newer program waits, whatever its further parts are', () => {
+    const stamp = new Uint8Array(16).fill(1)
+    for (const body of [
+      [stamp, 77, Conversation.number, 'k', 1, new Map([[1, 'x']])],
+      [stamp, 77, 'other', ['parts'], 1, [], 'more'],
+    ])
+      expect(validityOf(decodeOperation(encodeCanonical(body)))).toBe('unknown')
+    expect(() => decodeOperation(encodeCanonical([stamp, 2, 1, 'k', 1, new Map(), 'more']))).toThrow()
+  })
+
   const { title, state, created_at, metadata_json } = Conversation.columns
 
   test.each<[string, number, Value, string]>([
@@ -21,7 +32,8 @@ describe('validity of an operation', () => {
     ['a number where text belongs', title.number, 5, 'void'],
     ['a NUL', title.number, 'a\0b', 'void'],
     ['half a surrogate pair', title.number, '\ud800', 'void'],
-    ['a state there is not', state.number, 'HIDDEN', 'void'],
+    ['a state of a newer program', state.number, 'PINNED', 'unknown'],
+    ['a number for a state', state.number, 5, 'void'],
     ['a fraction', created_at.number, 1.5, 'void'],
     ['beyond 64 bits', created_at.number, 2n ** 63n, 'void'],
     ['the largest integer', created_at.number, 2n ** 63n - 1n, 'valid'],
@@ -38,7 +50,7 @@ describe('validity of an operation', () => {
       validityOf(
         operation(Message.number, [
           [200, 'x'],
-          [Message.columns.role.number, 'robot'],
+          [Message.columns.role.number, 7],
         ]),
       ),
     ).toBe('void')

@@ -245,7 +245,7 @@ describe('replication between vaults', () => {
     pull(a, b)
     const { title, state } = Conversation.columns
     const segments = handWritten(a, [
-      { columns: new Map([[state.number, 'HIDDEN']]) },
+      { columns: new Map([[state.number, 'PINNED']]) },
       { columns: new Map([[title.number, 7]]) },
       { columns: new Map([[200, 'of a newer program']]) },
       { table: 99, columns: new Map([[1, 'of a newer program']]) },
@@ -253,10 +253,10 @@ describe('replication between vaults', () => {
     ])
     b.replica.apply({ segments })
     expect(b.vault.get('SELECT title, state FROM conversations')).toEqual({ title: 'good', state: 'ACTIVE' })
-    expect(b.vault.held.count()).toBe(2)
+    expect(b.vault.held.count()).toBe(3)
     pull(c, b)
     expect(digestOf(c)).toBe(digestOf(b))
-    expect(c.vault.held.count()).toBe(2)
+    expect(c.vault.held.count()).toBe(3)
     expect(c.vault.logs.frontierDigest(c.vault.space)).toBe(b.vault.logs.frontierDigest(b.vault.space))
   })
 
