@@ -1,4 +1,5 @@
 import { type Column, ENTITY_BY_NUMBER, type Value } from '../schema/entities/index.ts'
+import { LIMITS } from '../schema/limits.ts'
 import type { Operation } from './operation.ts'
 
 /**
@@ -10,6 +11,7 @@ export type Validity = 'valid' | 'void' | 'unknown'
 export function validityOf(operation: Operation): Validity {
   const entity = ENTITY_BY_NUMBER.get(operation.table)
   if (!entity || operation.kind === 'UNKNOWN') return 'unknown'
+  if (typeof operation.key === 'string' && !isStorableKey(operation.key)) return 'void'
   const columns = columnsOf(entity.columns)
   let validity: Validity = 'valid'
   for (const [number, value] of operation.columns) {
@@ -55,6 +57,11 @@ export function isStorableText(value: Value): boolean {
   return typeof value === 'string' && !value.includes('\0') && value.isWellFormed()
 }
 
+/** A key names a row in SQLite: what it would cut or mistake for another names none. */
+export function isStorableKey(key: string): boolean {
+  return key !== '' && Buffer.byteLength(key) <= LIMITS.keyBytes && isStorableText(key)
+}
+
 function isInt64(value: Value): boolean {
   return typeof value === 'bigint' && BigInt.asIntN(64, value) === value
 }
@@ -62,8 +69,20 @@ function isInt64(value: Value): boolean {
 function isJson(text: string): boolean {
   try {
     JSON.parse(text)
-    return true
   } catch {
     return false
   }
+  return depthOf(text) <= LIMITS.jsonDepth
+}
+
+/** How deep the arrays and objects of well-formed JSON nest. */
+function depthOf(text: string): number {
+  if (text.length <= LIMITS.jsonDepth) return 0 // too short to matter
+  let depth = 0
+  let deepest = 0
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/g)) {
+    if (token === '[' || token === '{') deepest = Math.max(deepest, ++depth)
+    else if (token === ']' || token === '}') depth--
+  }
+  return deepest
 }

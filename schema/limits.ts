@@ -23,6 +23,10 @@ export const LIMITS = {
   /** Operations under one segment signature, and the sum of their bytes. */
   segmentOperations: 256,
   segmentBytes: 64 * 1024,
+  /** A row's key, encoded: the beginning of an operation is enough to tell which row it changes. */
+  keyBytes: 512,
+  /** Levels of arrays and objects in a JSON column: SQLite takes no more. */
+  jsonDepth: 1_000,
 
   /** Logs of one space: a device has one, and one more after each restore or fork. */
   spaceLogs: 1_024,

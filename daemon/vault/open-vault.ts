@@ -6,7 +6,7 @@ import { GENESIS_HASH } from '../../crdt/log.ts'
 import { TOMBSTONE } from '../../crdt/merge.ts'
 import type { Operation } from '../../crdt/operation.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
-import { isStorableText } from '../../crdt/validity.ts'
+import { isStorableText, validityOf } from '../../crdt/validity.ts'
 import { ENTITY_BY_NAME, type ReplicatedEntity, type Value } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { Blobs } from './blobs.ts'
@@ -340,6 +340,9 @@ class FileVault implements OpenVault {
           hint: 'Capture it again with `again: true`.',
         })
       const operation = this.#operation({ kind, entity, key, columns: columnsOf(entity, values) })
+      // What other devices would take for void is not written here either: rows would differ.
+      if (validityOf(operation) !== 'valid')
+        throw new VivimError('InvalidParams', `A ${name} cannot hold that.`)
       const hash = this.#log.append(operation)
       const { ms, counter } = operation.hlc
       return { entity, operation, stamp: { ms, counter, log: this.ownLog, hash: hash.slice(0, 8) } }

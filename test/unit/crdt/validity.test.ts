@@ -3,7 +3,9 @@ import { encodeCanonical } from '../../../crdt/cbor.ts'
 import { decodeOperation, type Operation } from '../../../crdt/operation.ts'
 import { validityOf } from '../../../crdt/validity.ts'
 import { Conversation, Message, type Value } from '../../../schema/entities/index.ts'
+import { LIMITS } from '../../../schema/limits.ts'
 
+const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
 const operation = (table: number, columns: [number, Value][]): Operation => ({
   hlc: { ms: 1, counter: 0, device: new Uint8Array(8) },
   kind: 'UPDATE',
@@ -38,10 +40,23 @@ describe('validity of an operation', () => {
     ['beyond 64 bits', created_at.number, 2n ** 63n, 'void'],
     ['the largest integer', created_at.number, 2n ** 63n - 1n, 'valid'],
     ['JSON', metadata_json.number, '{"a":[1]}', 'valid'],
+    ['JSON as deep as SQLite takes', metadata_json.number, nested(LIMITS.jsonDepth), 'valid'],
+    ['JSON deeper than that', metadata_json.number, nested(LIMITS.jsonDepth + 1), 'void'],
+    ['flat JSON full of brackets', metadata_json.number, JSON.stringify('["\\'.repeat(2_000)), 'valid'],
     ['no JSON', metadata_json.number, '{a', 'void'],
     ['a column of a newer program', 200, 'x', 'unknown'],
   ])('%s', (_, column, value, expected) => {
     expect(validityOf(operation(Conversation.number, [[column, value]]))).toBe(expected)
+  })
+
+  test.each<[string, string, string]>([
+    ['no key', '', 'void'],
+    ['a NUL', 'a\0b', 'void'],
+    ['half a surrogate pair', '\ud800', 'void'],
+    ['the longest key', 'ä'.repeat(LIMITS.keyBytes / 2), 'valid'],
+    ['a longer key', `${'ä'.repeat(LIMITS.keyBytes / 2)}a`, 'void'],
+  ])('%s', (_, key, expected) => {
+    expect(validityOf({ ...operation(Conversation.number, [[title.number, 'x']]), key })).toBe(expected)
   })
 
   test('a table of a newer program waits; a bad value is void even beside a new column', () => {

@@ -366,3 +366,19 @@ function handWritten(
     }),
   ]
 }
+
+test('nothing is written here that other devices would take for void', () => {
+  using pair = pairedVaults(1)
+  const [a] = pair.vaults as [PairedVault]
+  const deep = '['.repeat(1_001) + ']'.repeat(1_001)
+  for (const change of [
+    insert(''),
+    insert('a\0b'),
+    insert('k'.repeat(513)),
+    { ...insert('c1'), values: { metadata_json: deep } },
+    { ...insert('c1'), values: { created_at: 1.5 } },
+    { ...insert('c1'), values: { state: 'LOST' } },
+  ])
+    expect(() => put(a, change)).toThrow(expect.objectContaining({ code: 'InvalidParams' }))
+  expect(a.vault.logs.frontier(a.vault.space)).toEqual([])
+})
