@@ -32,6 +32,15 @@ export const LIMITS = {
   spaceLogs: 1_024,
   /** An operation stamped further ahead of our clock waits until it is due; ms. */
   clockAheadMs: 5 * 60 * 1000,
+  /**
+   * Erasures of one device within this time (ms) that other devices do not apply at once: more conversations than
+   * these, or than this share of all when that is more than a few. They wait this long (ms), or for a confirmation.
+   */
+  massErasureWindowMs: 10 * 60 * 1000,
+  massErasureConversations: 100,
+  massErasureShare: 0.2,
+  massErasureFew: 10,
+  massErasureHoldMs: 24 * 3_600_000,
   /** Sync streams one peer may have open: one for each person both nodes have a device of. */
   syncStreamsPerPeer: 64,
   /** Sync streams that are answered in a minute: from one peer, and from all. */

@@ -80,6 +80,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     storable: (text) => new SecretSealer(vault).text(text),
     mask,
     reveal: (sealed, parts) => revealParts(vault, sealed, parts),
+    otherDevices: () => devices.others(),
   })
   const cursors = new SyncCursors(vault, vault.logs, vault.space)
   const devices = new Devices({ vault, cursors, deviceDid: options.deviceDid })
@@ -90,6 +91,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     didOf: encodeDid,
     contentProblems: (pace) => contentProblems(vault, pace),
     mask,
+    releaseHeld: () => releaseHeld(replicaOptions),
   })
   const counter = options.tokenizer ? new PortTokenCounter(options.tokenizer) : inThreadCounter
 
@@ -108,6 +110,8 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     'devices.rename': (params) => devices.rename(params),
     'sync.status': () => sync.status(),
     'sync.cursors': () => sync.cursors(),
+    'sync.erasures': (params) => sync.erasures(params),
+    'sync.erasures.confirm': (params) => sync.confirmErasures(params),
     'sync.operations': (params, call) => sync.operations(params, call.maxSecurityLevel),
     'sync.verify': () => sync.verify(),
     'sync.rebuild': (_, call) => derivation.rebuild(call.signal),

@@ -31,6 +31,8 @@ export interface ConversationDependencies {
   mask(text: string, maxSecurityLevel: number): string
   /** Puts sealed level-5 text back into the parts of a message. */
   reveal(sealed: Uint8Array, parts: readonly Part[]): StoredMessage['parts']
+  /** Names of the person's other devices. */
+  readonly otherDevices: () => readonly string[]
 }
 
 /** Days a deleted conversation stays in the trash before it is erased. */
@@ -146,7 +148,7 @@ export class Conversations {
   delete({ id, erase }: Params<'conversations.delete'>): Result<'conversations.delete'> {
     if (erase) {
       this.#erase([this.#anyRow(id).id])
-      return { id, deleted: true, erased: true, purged: true }
+      return { id, deleted: true, erased: true, purged: true, waitingFor: [...this.#deps.otherDevices()] }
     }
     this.#row(id)
     this.#vault.transact((tx) => {
@@ -154,7 +156,7 @@ export class Conversations {
       this.#deps.forgetDerived(tx, id)
     })
     this.#deps.wakeDerivation()
-    return { id, deleted: true, erased: false, purged: false }
+    return { id, deleted: true, erased: false, purged: false, waitingFor: [] }
   }
 
   restore({ id }: Params<'conversations.restore'>, maxLevel: number): ConversationItem {

@@ -70,6 +70,14 @@ export class Devices {
     return { deviceDid, name }
   }
 
+  /** Names of the person's other devices. */
+  others(): string[] {
+    return this.#vault.members
+      .list()
+      .filter(({ deviceDid }) => deviceDid !== this.#own)
+      .map(({ deviceDid }) => this.nameOf(deviceDid))
+  }
+
   /** The name its owner gave it, else the end of its DID. */
   nameOf(deviceDid: string): string {
     return this.#givenName(deviceDid) ?? `device ${deviceDid.slice(-6)}`

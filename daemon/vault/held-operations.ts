@@ -1,8 +1,11 @@
 import { rowOfOperation } from '../../crdt/operation.ts'
 import type { Sql } from './sql.ts'
 
-/** Why an operation waits: its stamp is ahead of our time, or a newer program's table or column. */
-export type HoldReason = 'future' | 'schema'
+/**
+ * Why an operation waits: its stamp is ahead of our time, a newer program's kind, table, column or name, or an ERASE
+ * among too many of one device.
+ */
+export type HoldReason = 'future' | 'schema' | 'mass-erasure'
 
 export interface HeldOperation {
   readonly log: number

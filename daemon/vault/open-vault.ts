@@ -11,7 +11,9 @@ import { ENTITY_BY_NAME, type ReplicatedEntity, type Value } from '../../schema/
 import { VivimError } from '../../schema/errors.ts'
 import { Blobs } from './blobs.ts'
 import { Database } from './database.ts'
-import { ErasedMarkers, hollowOperations, type Marker, nameOf, type RowName } from './erasure.ts'
+import { Eraser } from './eraser.ts'
+import { ErasedMarkers, type RowName } from './erasure.ts'
+import { Erasures } from './erasures.ts'
 import { HeldOperations } from './held-operations.ts'
 import { Logs } from './logs.ts'
 import { Members, type ReadMember } from './members.ts'
@@ -50,6 +52,7 @@ export interface OpenVault extends Vault {
   readonly ownLog: number
   readonly members: Members
   readonly held: HeldOperations
+  readonly erasures: Erasures
   /** Called after a commit that made or took in operations. */
   onCommit: () => void
   /** Counts the commits that may have changed facts since it was opened. */
@@ -108,8 +111,10 @@ class FileVault implements OpenVault {
   readonly #erased: ErasedMarkers
   readonly #log: OperationLog
   readonly #remote: RemoteOperations
+  readonly #eraser: Eraser
   readonly members: Members
   readonly held: HeldOperations
+  readonly erasures: Erasures
   onCommit: () => void = () => {}
   #changes = 0
   readonly #tag: Uint8Array
@@ -141,16 +146,38 @@ class FileVault implements OpenVault {
     })
     this.members = new Members(database, options.readMember)
     this.held = new HeldOperations(database)
+    this.erasures = new Erasures(database, this.logs, space)
+    this.#eraser = new Eraser({
+      sql: database,
+      space,
+      ownLog: log,
+      log: this.#log,
+      rows: this.rows,
+      held: this.held,
+      markers: this.#erased,
+      erasures: this.erasures,
+      operation: (entity, marker) =>
+        this.#operation({ kind: 'ERASE', entity, key: marker, columns: new Map() }),
+      now: options.now,
+    })
     this.#remote = new RemoteOperations({
       sql: database,
       logs: this.logs,
       rows: this.rows,
       held: this.held,
       erased: this.#erased,
+      erasures: this.erasures,
       space,
       spaceId: privateSpaceId(options.did),
       ownLog: log,
       verify: options.verify,
+      isConfirmed: (writer, ms) =>
+        this.members
+          .list()
+          .some(
+            ({ device: known, deviceDid }) =>
+              Buffer.compare(known, writer) === 0 && this.erasures.confirmedUntil(deviceDid, writer) >= ms,
+          ),
       mayWrite: (writer) => Buffer.compare(writer, device) === 0 || this.members.has(writer),
     })
   }
@@ -198,8 +225,9 @@ class FileVault implements OpenVault {
       const taken = take()
       if (taken.ownLogGrew) this.#log.reload()
       this.#clock = taken.clock
-      const erased = taken.erased.length > 0 ? this.#eraseMarked(taken.erased) : []
-      follow(this.#transaction, taken, erased)
+      const hidden = this.#eraser.hide(taken.hidden)
+      const erased = this.#eraser.eraseMarked(taken.erased)
+      follow(this.#transaction, { ...taken, merged: [...taken.merged, ...hidden] }, erased)
       if (this.#clock !== taken.clock) this.#log.commit()
       if (this.#clock !== clock) this.#storeClock()
       return taken
@@ -264,40 +292,8 @@ class FileVault implements OpenVault {
     return this.#blobs.get(hash)
   }
 
-  erase(tx: VaultTransaction, rows: readonly RowName[]): void {
-    this.#log.flush()
-    this.#log.closeSegment()
-    hollowOperations(tx, rows)
-    for (const row of rows) {
-      tx.run(`DELETE FROM ${row.entity.table} WHERE space = ? AND id = ?`, [this.space, row.key])
-      const marker = this.#erased.add(row)
-      this.#log.append(
-        this.#operation({ kind: 'ERASE', entity: row.entity, key: marker, columns: new Map() }),
-      )
-    }
-    tx.run('INSERT INTO pending_purges (requested_at) VALUES (?)', [this.now()])
-  }
-
-  /** What another device erased goes here as well: rows, bodies of operations, and the open segment's seed. */
-  #eraseMarked(markers: readonly Marker[]): RowName[] {
-    this.#log.closeSegment()
-    for (const marker of markers) this.#erased.addMarker(marker)
-    const rows = new Set(markers.map(({ entity }) => entity))
-    const names = new Set(markers.map(({ entity, marker }) => nameOf(entity.number, marker)))
-    const erased = [...rows].flatMap((entity) => this.#erased.keysOf(entity, names, this.#keysEver(entity)))
-    hollowOperations(this.database, erased)
-    for (const { entity, key } of erased)
-      this.database.run(`DELETE FROM ${entity.table} WHERE space = ? AND id = ?`, [this.space, key])
-    this.database.run('INSERT INTO pending_purges (requested_at) VALUES (?)', [this.now()])
-    return erased
-  }
-
-  /** Keys of a table's rows, and of operations that wait to be merged. */
-  #keysEver(entity: ReplicatedEntity): Set<string> {
-    const rows = this.database.all<{ id: string }>(`SELECT id FROM ${entity.table} WHERE space = ?`, [
-      this.space,
-    ])
-    return new Set([...rows.map(({ id }) => id), ...this.held.keys(entity.number)])
+  erase(_: VaultTransaction, rows: readonly RowName[]): void {
+    this.#eraser.erase(rows)
   }
 
   get changes(): number {
@@ -313,6 +309,20 @@ class FileVault implements OpenVault {
     this.database.compact()
     this.database.run('DELETE FROM pending_purges')
     this.database.checkpoint()
+    this.#acknowledgePurge()
+  }
+
+  /** Tells this person's other devices that no byte of what was erased is left here. */
+  #acknowledgePurge(): void {
+    const own = this.logs.deviceOf(this.ownLog).device
+    const members = this.members.list()
+    const deviceDid = members.find(({ device }) => Buffer.compare(device, own) === 0)?.deviceDid
+    if (deviceDid === undefined || members.length < 2) return
+    const purged = this.erasures.owedBy(deviceDid)
+    if (purged)
+      this.transact((tx) =>
+        tx.write([{ kind: 'UPDATE', entity: 'Device', key: deviceDid, values: { purged } }]),
+      )
   }
 
   close(): void {

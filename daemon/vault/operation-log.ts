@@ -74,6 +74,11 @@ export class OperationLog {
     return hash
   }
 
+  /** Of the operation appended last. */
+  get sequence(): number {
+    return this.#state.sequence
+  }
+
   /** Writes what was appended. */
   flush(): void {
     insertRows(this.#sql, (rows) => insertSql('sync_operations', COLUMNS, rows), this.#unwritten)

@@ -8,7 +8,8 @@ import { validityOf } from '../../crdt/validity.ts'
 import { ENTITY_BY_NUMBER } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
-import { dropSeed, type ErasedMarkers, type Marker } from './erasure.ts'
+import { dropSeed, type ErasedMarkers } from './erasure.ts'
+import type { Erasure, Erasures } from './erasures.ts'
 import type { HeldOperations } from './held-operations.ts'
 import type { LogRow, Logs } from './logs.ts'
 import { insertRows, insertSql, type RowStore, type StampedOperation } from './row-store.ts'
@@ -20,7 +21,9 @@ export interface Received {
   readonly operations: number
   readonly merged: readonly StampedOperation[]
   /** Rows their owner erased for good elsewhere. */
-  readonly erased: readonly Marker[]
+  readonly erased: readonly Erasure[]
+  /** Rows one device erased among too many: they are hidden, and erased later. */
+  readonly hidden: readonly Erasure[]
   /** The clock after hearing of all of them. */
   readonly clock: ClockState
   /** Our own log has grown: a copy of the vault had lost what a peer still has. */
@@ -33,11 +36,14 @@ export interface RemoteOperationsOptions {
   readonly rows: RowStore
   readonly held: HeldOperations
   readonly erased: ErasedMarkers
+  readonly erasures: Erasures
   readonly space: number
   readonly spaceId: Uint8Array
   readonly ownLog: number
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
   /** The device is certified and may write in this space. */
+  /** Another device of the person's confirmed what this one erased up to that moment. */
+  readonly isConfirmed: (device: Uint8Array, ms: number) => boolean
   readonly mayWrite: (device: Uint8Array) => boolean
 }
 
@@ -71,6 +77,7 @@ export class RemoteOperations {
     const batch = new Batch(clock, now)
     for (const bytes of segments) this.#segment(decode(bytes), batch)
     this.#deps.rows.merge(this.#deps.space, batch.merging)
+    this.#guard(batch)
     return batch.received(this.#deps.ownLog)
   }
 
@@ -193,13 +200,31 @@ export class RemoteOperations {
     batch.hear({ ms, counter })
     if (validity !== 'valid' || erased.covers(operation)) return
     const entity = ENTITY_BY_NUMBER.get(operation.table)!
-    if (operation.kind === 'ERASE') batch.erased.push({ entity, marker: operation.key as Uint8Array })
+    if (operation.kind === 'ERASE')
+      batch.erased.push({ entity, marker: operation.key as Uint8Array, ms, counter, ...at })
     else
       batch.merging.push({
         entity,
         operation,
         stamp: { ms, counter, log: at.log, hash: at.hash.slice(0, 8) },
       })
+  }
+
+  /** Holds back the ERASEs of a device that sends too many. */
+  #guard(batch: Batch): void {
+    const { erasures, logs, held, ownLog, isConfirmed } = this.#deps
+    const byDevice = Map.groupBy(batch.erased, ({ log }) => logs.deviceOf(log).device)
+    const own = logs.deviceOf(ownLog).device
+    for (const [device, arriving] of byDevice) {
+      if (Buffer.compare(device, own) === 0 || !erasures.tooMany(device, arriving)) continue
+      for (const erasure of arriving) {
+        if (isConfirmed(device, erasure.ms)) continue
+        held.add(erasure.log, erasure.seq, 'mass-erasure', batch.now + LIMITS.massErasureHoldMs)
+        batch.hidden.push(erasure)
+      }
+    }
+    const hidden = new Set(batch.hidden)
+    if (hidden.size > 0) batch.erased = batch.erased.filter((erasure) => !hidden.has(erasure))
   }
 
   #hashAt(log: LogRow | undefined, seq: number): Uint8Array {
@@ -226,7 +251,8 @@ export class RemoteOperations {
 
 class Batch {
   readonly merging: StampedOperation[] = []
-  readonly erased: Marker[] = []
+  erased: Erasure[] = []
+  readonly hidden: Erasure[] = []
   readonly grown = new Set<number>()
   readonly now: number
   operations = 0
@@ -246,6 +272,7 @@ class Batch {
       operations: this.operations,
       merged: this.merging,
       erased: this.erased,
+      hidden: this.hidden,
       clock: this.#clock,
       ownLogGrew: this.grown.has(ownLog),
     }

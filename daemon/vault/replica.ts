@@ -1,5 +1,11 @@
 import type { Frontier, LogPosition } from '../../crdt/frontier.ts'
-import { Conversation, ConversationTag, Message, MessageVersion } from '../../schema/entities/index.ts'
+import {
+  Conversation,
+  ConversationTag,
+  Device,
+  Message,
+  MessageVersion,
+} from '../../schema/entities/index.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { adoptBlobs, type BlobPiece, BlobTransfer } from './blob-transfer.ts'
 import { messageOf, strayRows } from './conversation-rows.ts'
@@ -130,9 +136,18 @@ function takeIn(
     for (const id of left) forgetDerived(tx, id)
     if (left.length > 0 || purges) forgetTraces(tx, left)
   })
+  if (received.merged.some(({ entity }) => entity.number === Device.number)) applyConfirmed(vault)
   if (received.merged.length > 0) wakeDerivation()
   if (received.erased.length > 0 || purges) purgeSoon()
   return received
+}
+
+/** What another device confirmed becomes due: it is erased when held operations are looked at next. */
+function applyConfirmed(vault: OpenVault): void {
+  vault.transactDerived(() => {
+    for (const { device, deviceDid } of vault.members.list())
+      vault.erasures.makeDue(device, vault.erasures.confirmedUntil(deviceDid, device))
+  })
 }
 
 interface MergedKeys {

@@ -1,3 +1,4 @@
+import { logName } from '../../crdt/frontier.ts'
 import { hlcFromText, hlcToBytes, hlcToText } from '../../crdt/hlc.ts'
 import { decodeOperation } from '../../crdt/operation.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
@@ -18,6 +19,7 @@ export class SyncView {
   readonly #vault: OpenVault
   readonly #cursors: SyncCursors
   readonly #devices: Devices
+  readonly #releaseHeld: () => void
   readonly #didOf: (device: Uint8Array) => string
   #digest: { readonly changes: number; readonly hex: string } | undefined
   readonly #contentProblems: (pace: Pace) => Promise<Problem[]>
@@ -33,7 +35,10 @@ export class SyncView {
     readonly contentProblems: (pace: Pace) => Promise<Problem[]>
     /** Masks spans above a level. */
     readonly mask: (text: string, maxLevel: number) => string
+    /** Merges held operations that are due. */
+    readonly releaseHeld: () => void
   }) {
+    this.#releaseHeld = options.releaseHeld
     this.#vault = options.vault
     this.#cursors = options.cursors
     this.#devices = options.devices
@@ -106,6 +111,67 @@ export class SyncView {
         return row ? [decodeOperation(row.body).hlc.ms] : []
       })
     return first.length === 0 ? null : Math.min(...first) - 1
+  }
+
+  erasures({ limit }: Params<'sync.erasures'>): Result<'sync.erasures'> {
+    const { erasures, members, purgePending, logs, ownLog } = this.#vault
+    const own = logs.deviceOf(ownLog).device
+    const devices = members.list().map(({ device, deviceDid }) => ({
+      deviceDid,
+      name: this.#devices.nameOf(deviceDid),
+      purgedUpTo: erasures.purgedBy(deviceDid),
+      own: Buffer.compare(device, own) === 0,
+    }))
+    const items = erasures.runs(limit).map((run) => {
+      const log = logs.list(this.#vault.space).find(({ ref }) => ref === run.log)!
+      const by = this.#didOf(log.device)
+      const gone = (device: (typeof devices)[number]) =>
+        device.own
+          ? run.pending === 0 && !purgePending
+          : (device.purgedUpTo.get(logName(log)) ?? 0) >= run.last
+      return {
+        id: `${run.log}:${run.first}`,
+        at: run.at,
+        deviceDid: by,
+        name: this.#devices.nameOf(by),
+        rows: run.rows,
+        conversations: run.conversations,
+        waitsUntil: run.pending > 0 ? (erasures.pendingUntil(run) ?? null) : null,
+        devices: devices.map((device) => ({
+          deviceDid: device.deviceDid,
+          name: device.name,
+          purged: gone(device),
+        })),
+      }
+    })
+    return { items, nextCursor: null }
+  }
+
+  /** @throws VivimError `NotFound`; `Conflict` when it does not wait, or this device erased it itself */
+  confirmErasures({ id }: Params<'sync.erasures.confirm'>): Result<'sync.erasures.confirm'> {
+    const { erasures, logs, ownLog } = this.#vault
+    const run = erasures.runs(Number.MAX_SAFE_INTEGER).find(({ log, first }) => `${log}:${first}` === id)
+    if (!run)
+      throw new VivimError('NotFound', 'There is no such erasure.', {
+        hint: '`vivimd sync erasures` lists them.',
+      })
+    const { device } = logs.deviceOf(run.log)
+    if (run.pending === 0 || Buffer.compare(device, logs.deviceOf(ownLog).device) === 0)
+      throw new VivimError('Conflict', 'That erasure does not wait for anybody here.')
+    const until = erasures.lastOf(run)
+    this.#vault.transact((tx) => {
+      tx.write([
+        {
+          kind: 'UPDATE',
+          entity: 'Device',
+          key: this.#didOf(device),
+          values: { erasures_confirmed: until },
+        },
+      ])
+      erasures.makeDue(device, until)
+    })
+    this.#releaseHeld()
+    return { id, rows: run.pending }
   }
 
   /** Values above the caller's level are masked, inside JSON columns too. */

@@ -6,6 +6,7 @@ import { segmentMessage } from '../../crdt/segment.ts'
 import { compareStamps, type RowStamps, unpackStamps } from '../../crdt/stamps.ts'
 import { validityOf } from '../../crdt/validity.ts'
 import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
+import { Erasures } from './erasures.ts'
 import { HeldOperations } from './held-operations.ts'
 import type { LogRow, Logs } from './logs.ts'
 import type { Pace } from './pace.ts'
@@ -81,6 +82,7 @@ async function verifyLog(
   const key = publicKey(log.device)
   const chain = new LogChain({ space: spaceId, device: log.device, incarnation: log.incarnation })
   const held = new HeldOperations(sql)
+  const erasures = new Erasures(sql, logs, log.space)
   let previous = GENESIS_HASH
   let sequence = 0
   const segments = sql.all<SegmentRow>('SELECT * FROM segments WHERE log = ? ORDER BY first', [log.ref])
@@ -123,8 +125,13 @@ async function verifyLog(
           message: 'The operation does not fit its chain.',
         })
       previous = row.hash
-      if (row.body && !held.has(log.ref, row.seq))
+      if (!row.body) continue
+      if (!held.has(log.ref, row.seq)) {
         addToFold(fold, logs, log.ref, row, problems, where(row.seq))
+        continue
+      }
+      const hidden = erasures.hiddenKey(log.ref, row.seq)
+      if (hidden !== undefined) addToFold(fold, logs, log.ref, row, problems, where(row.seq), hidden)
     }
     if (!equal(previous, segment.head_hash))
       problems.push({
@@ -155,9 +162,12 @@ function addToFold(
   row: OperationRow,
   problems: Problem[],
   where: string,
+  /** An ERASE that waits deletes this row meanwhile. */
+  hidden?: string,
 ): void {
   try {
-    const operation = decodeOperation(row.body!)
+    const written = decodeOperation(row.body!)
+    const operation = hidden === undefined ? written : { ...written, kind: 'DELETE' as const, key: hidden }
     if (typeof operation.key !== 'string' || validityOf(operation) !== 'valid') return
     const table = fold.get(operation.table) ?? new Map<string, FoldedRow>()
     fold.set(operation.table, table)

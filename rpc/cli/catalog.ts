@@ -76,6 +76,8 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['sync', 'show the state that two devices compare', sync('status')],
       ['sync now', 'compare with your other devices and exchange what is missing', sync('now')],
       ['sync cursors', 'say how far each other device has come', sync('cursors')],
+      ['sync erasures', 'say what was erased for good, and where it is gone', sync('erasures')],
+      ['sync erasures confirm', 'let a mass erasure of another device go through', sync('confirmErasure')],
       ['operations', 'list the signed operations', sync('operations')],
     ]),
     ...group('Everything else', [

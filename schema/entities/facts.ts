@@ -78,7 +78,13 @@ export const Device = {
   table: 'devices',
   class: 'fact',
   number: 5,
-  columns: { name: { number: 1, type: 'text' } },
+  columns: {
+    name: { number: 1, type: 'text' },
+    /** How far it has purged what was erased: canonical CBOR [[device, incarnation, sequence]…]. */
+    purged: { number: 2, type: 'blob' },
+    /** Up to when its mass erasures are confirmed; counts only when another device wrote it. */
+    erasures_confirmed: { number: 3, type: 'integer' },
+  },
 } as const satisfies ReplicatedEntity
 
 /** A tag on a conversation, keyed by a hash of (conversation, tag): adding twice on two devices is one row. */

@@ -32,6 +32,7 @@ export const OTHER_ENTITIES = [
   { name: 'DevicePresence', table: 'device_presence', class: 'local' },
   { name: 'SyncCursor', table: 'sync_cursors', class: 'local' },
   { name: 'HeldOperation', table: 'held_operations', class: 'local' },
+  { name: 'Erasure', table: 'erasures', class: 'local' },
   { name: 'BlobPiece', table: 'blob_pieces', class: 'local' },
   { name: 'RawRecord', table: 'raw_records', class: 'local' },
   { name: 'Blob', table: 'blobs', class: 'local' },

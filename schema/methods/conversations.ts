@@ -131,6 +131,8 @@ export const conversationsMethods = {
       erased: z.boolean(),
       /** True once no byte of it is left in the database on this device. */
       purged: z.boolean(),
+      /** Names of your other devices that have not said so yet. */
+      waitingFor: z.array(z.string()),
     }),
     errors: ['NotFound'],
     examples: [{ title: 'To the trash', params: { id: '$conversationId' } }],

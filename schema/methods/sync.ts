@@ -77,6 +77,37 @@ export const syncMethods = {
     examples: [{ title: 'With all', params: {} }],
     timeoutMs: 600_000,
   }),
+  'sync.erasures': defineMethod({
+    summary:
+      'Say what was erased for good, on which of your devices it is gone, and which are still to come.',
+    access: 'read',
+    params: z.strictObject({ limit: z.int().min(1).max(200).default(20) }),
+    result: listOf(
+      z.object({
+        id: z.string(),
+        at: Millis,
+        /** The device that erased. */
+        deviceDid: z.string(),
+        name: z.string(),
+        rows: z.int(),
+        conversations: z.int(),
+        /** Not erased here yet: it is more at once than a person erases by hand. Until then it is in the trash. */
+        waitsUntil: Millis.nullable(),
+        devices: z.array(z.object({ deviceDid: z.string(), name: z.string(), purged: z.boolean() })),
+      }),
+    ),
+    errors: [],
+    examples: [{ title: 'The last ones', params: {} }],
+  }),
+  'sync.erasures.confirm': defineMethod({
+    summary: 'Confirm that another device of yours meant to erase so much: it goes here and everywhere.',
+    access: 'admin',
+    params: z.strictObject({ id: z.string().max(40) }),
+    result: z.object({ id: z.string(), rows: z.int() }),
+    errors: ['NotFound', 'Conflict'],
+    examples: [],
+    positional: ['id'],
+  }),
   'sync.operations': defineMethod({
     summary: "List this user's operations, oldest first: the database's flight recorder.",
     access: 'read',

@@ -1,5 +1,14 @@
 import { methodCommand } from '../method-command.ts'
-import { cursorsView, operationsView, rebuiltView, syncedView, syncView, verifyView } from '../views/sync.ts'
+import {
+  confirmedView,
+  cursorsView,
+  erasuresView,
+  operationsView,
+  rebuiltView,
+  syncedView,
+  syncView,
+  verifyView,
+} from '../views/sync.ts'
 
 export const syncCommands = {
   verify: methodCommand('sync.verify', { view: verifyView, exit: ({ ok }) => (ok ? 0 : 1) }),
@@ -10,5 +19,7 @@ export const syncCommands = {
     exit: ({ devices }) => (devices.every(({ state }) => state === 'in-sync') ? 0 : 7),
   }),
   cursors: methodCommand('sync.cursors', { view: cursorsView }),
+  erasures: methodCommand('sync.erasures', { view: erasuresView }),
+  confirmErasure: methodCommand('sync.erasures.confirm', { view: confirmedView }),
   operations: methodCommand('sync.operations', { view: operationsView }),
 }

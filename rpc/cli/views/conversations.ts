@@ -62,8 +62,10 @@ export function changedView(item: Item): string {
   return `${titleOf(item)}${state}\n`
 }
 
-export function deletedView({ erased, purged, id }: Result<'conversations.delete'>): string {
+export function deletedView({ erased, purged, id, waitingFor }: Result<'conversations.delete'>): string {
   if (!erased) return `In the trash; take it out with: vivimd conversations restore ${id}\n`
+  if (waitingFor.length > 0)
+    return `Erased here; waiting for ${waitingFor.map(oneLine).join(', ')}. See: vivimd sync erasures\n`
   return purged ? 'Erased: no byte of it is left in the database.\n' : 'Erased; the last bytes follow.\n'
 }
 

@@ -50,6 +50,28 @@ export function cursorsView({ items }: Result<'sync.cursors'>): string {
     .join('')
 }
 
+/** One line an erasure: what, by whom, where it is gone. */
+export function erasuresView({ items }: Result<'sync.erasures'>): string {
+  if (items.length === 0) return 'Nothing was erased for good.\n'
+  return items
+    .map(({ id, at, name, rows, conversations, waitsUntil, devices }) => {
+      const what = conversations > 0 ? count(conversations, 'conversation') : count(rows, 'row')
+      const gone = devices.filter(({ purged }) => purged).length
+      const waiting = devices.filter(({ purged }) => !purged).map((device) => oneLine(device.name))
+      const rest = waiting.length > 0 ? `, waiting for ${waiting.join(', ')}` : ''
+      const hold =
+        waitsUntil === null
+          ? ''
+          : `  So much at once waits here, in the trash, until ${date(waitsUntil)}. You meant it: vivimd sync erasures confirm ${id}\n`
+      return `${date(at)}  ${oneLine(name)} erased ${what}: gone from ${gone} of ${count(devices.length, 'device')}${rest}\n${hold}`
+    })
+    .join('')
+}
+
+export function confirmedView({ rows }: Result<'sync.erasures.confirm'>): string {
+  return `Confirmed: ${count(rows, 'row')} erased here, and on your other devices as they hear of it.\n`
+}
+
 export function syncedView({ applied, sent, ms, devices }: Result<'sync.now'>): string {
   if (devices.length === 0) return 'There is no other device yet. `vivimd device pair` adds one.\n'
   const lines = devices

@@ -11,6 +11,7 @@ function conversationsOf({ vault }: TemporaryVault, forgotten: string[] = []): C
     wakeDerivation: () => {},
     storable: (text) => text.replaceAll('\0', '').replaceAll('key-123', '⟦sealed⟧'),
     mask: (text, level) => (level < 5 ? text.replaceAll('secret', '***') : text),
+    otherDevices: () => [],
     reveal: (_, parts) => parts,
   })
 }

@@ -213,6 +213,7 @@ describe('replication between vaults', () => {
       expect(byteSearch(vault.folder, 'canary'), vault.deviceDid).toEqual([])
       vault.reopen()
     }
+    for (const to of three.vaults) for (const from of three.vaults) if (to !== from) pull(to, from)
     expect(new Set(three.vaults.map(digestOf)).size).toBe(1)
     put(a, insert('c3'))
     expect(pull(b, a)).toBe(1)

@@ -1,0 +1,121 @@
+import type { Operation } from '../../crdt/operation.ts'
+import type { ReplicatedEntity } from '../../schema/entities/index.ts'
+import { type ErasedMarkers, hollowOperations, nameOf, type RowName } from './erasure.ts'
+import type { Erasure, Erasures } from './erasures.ts'
+import type { HeldOperations } from './held-operations.ts'
+import type { OperationLog } from './operation-log.ts'
+import type { RowStore, StampedOperation } from './row-store.ts'
+import type { Sql } from './sql.ts'
+
+export interface EraserOptions {
+  readonly sql: Sql
+  readonly space: number
+  /** The log this device writes. */
+  readonly ownLog: number
+  readonly log: OperationLog
+  readonly rows: RowStore
+  readonly held: HeldOperations
+  readonly markers: ErasedMarkers
+  readonly erasures: Erasures
+  /** An ERASE of that row, stamped now. */
+  readonly operation: (entity: ReplicatedEntity, marker: Uint8Array) => Operation
+  readonly now: () => number
+}
+
+/** Takes rows out of a vault for good, and every body that says what they were. Runs inside transactions. */
+export class Eraser {
+  readonly #deps: EraserOptions
+
+  constructor(options: EraserOptions) {
+    this.#deps = options
+  }
+
+  /** What this device erases. */
+  erase(rows: readonly RowName[]): void {
+    const { sql, log, markers, erasures, ownLog } = this.#deps
+    log.flush()
+    log.closeSegment()
+    hollowOperations(sql, rows)
+    for (const row of rows) {
+      this.#remove(row)
+      const marker = markers.add(row)
+      const operation = this.#deps.operation(row.entity, marker)
+      log.append(operation)
+      erasures.add({ entity: row.entity, marker, log: ownLog, seq: log.sequence, ms: operation.hlc.ms })
+    }
+    this.#purgeLater()
+  }
+
+  /** What another device erased goes here as well: rows, bodies of operations, and the open segment's seed. */
+  eraseMarked(erased: readonly Erasure[]): RowName[] {
+    if (erased.length === 0) return []
+    const { sql, log, markers, erasures } = this.#deps
+    log.closeSegment()
+    for (const erasure of erased) {
+      markers.addMarker(erasure)
+      erasures.add(erasure)
+    }
+    const rows = [...this.#named(erased).values()]
+    hollowOperations(sql, rows)
+    for (const row of rows) this.#remove(row)
+    this.#purgeLater()
+    return rows
+  }
+
+  /** What waits to be erased is deleted meanwhile, under the stamp of its ERASE; answers those deletions. */
+  hide(waiting: readonly Erasure[]): StampedOperation[] {
+    if (waiting.length === 0) return []
+    const { rows, erasures, space } = this.#deps
+    const named = this.#named(waiting)
+    const deletions = waiting.flatMap((erasure) => {
+      const key = named.get(nameOf(erasure.entity.number, erasure.marker))?.key
+      erasures.add(erasure, true, key)
+      return key === undefined ? [] : [deletion(erasure, key)]
+    })
+    rows.merge(space, deletions)
+    return deletions
+  }
+
+  /** By marker: the rows they mean, among those that are here or wait to be merged. */
+  #named(erasures: readonly Erasure[]): Map<string, RowName> {
+    const { markers } = this.#deps
+    const named = new Map<string, RowName>()
+    for (const [entity, group] of Map.groupBy(erasures, (erasure) => erasure.entity)) {
+      const names = new Set(group.map(({ marker }) => nameOf(entity.number, marker)))
+      for (const row of markers.keysOf(entity, names, this.#keysEver(entity)))
+        named.set(nameOf(entity.number, markers.markerOf(row)), row)
+    }
+    return named
+  }
+
+  #keysEver(entity: ReplicatedEntity): Set<string> {
+    const { sql, space, held } = this.#deps
+    const rows = sql.all<{ id: string }>(`SELECT id FROM ${entity.table} WHERE space = ?`, [space])
+    return new Set([...rows.map(({ id }) => id), ...held.keys(entity.number)])
+  }
+
+  #remove({ entity, key }: RowName): void {
+    const { sql, space } = this.#deps
+    sql.run(`DELETE FROM ${entity.table} WHERE space = ? AND id = ?`, [space, key])
+  }
+
+  #purgeLater(): void {
+    this.#deps.sql.run('INSERT INTO pending_purges (requested_at) VALUES (?)', [this.#deps.now()])
+  }
+}
+
+/** A deletion that no log holds: the ERASE it stands for waits in one. */
+function deletion({ entity, ms, counter, log, hash }: Erasure, key: string): StampedOperation {
+  return {
+    entity,
+    operation: {
+      hlc: { ms, counter, device: new Uint8Array(8) },
+      kind: 'DELETE',
+      table: entity.number,
+      key,
+      schemaVersion: 0,
+      columns: new Map(),
+    },
+    stamp: { ms, counter, log, hash: hash.slice(0, 8) },
+  }
+}
