@@ -1,5 +1,5 @@
 import { unpackStamps } from '../../crdt/stamps.ts'
-import { StateDigest } from '../../crdt/state-digest.ts'
+import { erasedEntry, rowEntry, StateDigest, type StateEntry } from '../../crdt/state-digest.ts'
 import { REPLICATED_ENTITIES, type ReplicatedEntity } from '../../schema/entities/index.ts'
 import type { Logs } from './logs.ts'
 import { valueByNumber } from './row-store.ts'
@@ -24,23 +24,37 @@ export function* factRows(sql: Sql, space: number, entity: ReplicatedEntity): Ge
   }
 }
 
+/** What the state digest of a space is made of, in its order. */
+export function* stateEntries(sql: Sql, logs: Logs, space: number): Generator<StateEntry> {
+  for (const entity of REPLICATED_ENTITIES) {
+    for (const row of factRows(sql, space, entity)) yield entryOf(entity, row, logs)
+    for (const { marker } of erasedMarkers(sql, space, entity)) yield erasedEntry(entity.number, marker)
+  }
+}
+
+export function entryOf(entity: ReplicatedEntity, row: FactRow, logs: Logs): StateEntry {
+  return rowEntry(
+    {
+      table: entity.number,
+      key: row.id,
+      stamps: unpackStamps(row.clock),
+      deleted: row.deleted === 1,
+      valueAt: valueByNumber(entity, row),
+    },
+    logs.deviceOf,
+  )
+}
+
+function erasedMarkers(sql: Sql, space: number, entity: ReplicatedEntity): { marker: Uint8Array }[] {
+  return sql.all('SELECT marker FROM erased WHERE space = ? AND table_no = ? ORDER BY marker', [
+    space,
+    entity.number,
+  ])
+}
+
 /** Hex state digest of a space: what two devices compare to know that they show the same. */
 export function stateDigest(sql: Sql, logs: Logs, space: number): string {
-  const digest = new StateDigest(logs.deviceOf)
-  for (const entity of REPLICATED_ENTITIES) {
-    for (const row of factRows(sql, space, entity))
-      digest.row(
-        entity.number,
-        row.id,
-        unpackStamps(row.clock),
-        row.deleted === 1,
-        valueByNumber(entity, row),
-      )
-    const erased = sql.all<{ marker: Uint8Array }>(
-      'SELECT marker FROM erased WHERE space = ? AND table_no = ? ORDER BY marker',
-      [space, entity.number],
-    )
-    for (const { marker } of erased) digest.erased(entity.number, marker)
-  }
+  const digest = new StateDigest()
+  for (const entry of stateEntries(sql, logs, space)) digest.add(entry)
   return digest.hex()
 }
