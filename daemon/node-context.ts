@@ -1,4 +1,7 @@
 import type { Params, Result } from '../schema/methods/index.ts'
+import type { AccessLog } from './identity/access-log.ts'
+import type { AppGrants } from './identity/app-grants.ts'
+import type { AuthChallenges } from './identity/auth-challenges.ts'
 import type { AuthGateway } from './identity/auth-gateway.ts'
 import type { MasterService } from './master/master-service.ts'
 import type { PairingService } from './pairing/pairing-service.ts'
@@ -24,6 +27,9 @@ export interface NodeContext {
   readonly log: { info(details: object, message: string): void }
   readonly users: UserDatabaseManager
   readonly gateway: AuthGateway
+  readonly challenges: AuthChallenges
+  readonly apps: AppGrants
+  readonly accessLog: AccessLog
   readonly config: ConfigService
   readonly sync: Pick<SyncService, 'syncNow'>
   readonly pairing: Pick<PairingService, 'start' | 'join' | 'confirm' | 'status' | 'cancel' | 'list'>

@@ -7,10 +7,10 @@ import { naturalSocket, ownsSocketFolder, type Paths } from '../config/paths.ts'
 import { createRouter } from '../rpc/router.ts'
 import { listenOnSocket } from '../rpc/socket-server.ts'
 import type { RpcLog } from '../rpc/types.ts'
+import { authServices } from './auth-services.ts'
 import { deviceNamed, nameDevices } from './device-names.ts'
 import { nodeMethodHandlers, userCallHandler } from './handlers/index.ts'
 import { nodeSeedOfHome } from './home.ts'
-import { AuthGateway } from './identity/auth-gateway.ts'
 import type { Random } from './identity/key-wrapping.ts'
 import { Keystore } from './identity/keystore.ts'
 import type { UserKeys } from './identity/user-keys.ts'
@@ -128,7 +128,10 @@ async function start(
         onKeys: (keys) => void keepInStep(keys),
         onGone: (did) => sync.remove(did),
         onCreated: (keys, displayName) => registration.register(keys, displayName),
-        onDeleted: (did) => master.forget(did),
+        onDeleted: (did) => {
+          auth.apps.forget(did)
+          master.forget(did)
+        },
       })
       await manager.sweep()
       return manager
@@ -232,6 +235,19 @@ async function start(
     stop: (service) => service.stop(),
   })
 
+  const auth = await lifecycle.start('access log', {
+    start: () =>
+      authServices({
+        nodeSeed: nodeSeedOfHome(paths),
+        usersFolder: paths.users,
+        users: () => users.list(),
+        now,
+        random,
+        log,
+      }),
+    stop: ({ accessLog }) => accessLog.flush(),
+  })
+
   const elapsedMs = () => Math.round((performance.now() - options.startedMonotonic) * 10) / 10
   // A caller may be quicker than we are with noting that the socket answers.
   let readyMs = 0
@@ -240,7 +256,7 @@ async function start(
     now,
     log: log.child({ subsystem: 'rpc' }),
     users,
-    gateway: new AuthGateway({ now, random }),
+    ...auth,
     config: {
       list: () => config.list(),
       get: (key) => config.get(key),
@@ -292,6 +308,7 @@ async function start(
         userCall: userCallHandler(context),
         log: rpcLog,
         count: metrics.count,
+        onCall: auth.onCall,
         checkResults: options.checkResults ?? false,
       })
       const server = await listenOnSocket({

@@ -17,6 +17,7 @@ import { parseParameters } from './parameters.ts'
 import type {
   Count,
   Handlers,
+  OnCall,
   RpcCall,
   RpcConnection,
   RpcLog,
@@ -30,6 +31,7 @@ export type Serve = (name: string, params: unknown, call: RpcCall) => unknown
 export interface RouterOptions {
   readonly log: RpcLog
   readonly count?: Count
+  readonly onCall?: OnCall
   /** Compares every result with the method's own schema: for tests and development. */
   readonly checkResults?: boolean
 }
@@ -51,6 +53,7 @@ export class Router {
   readonly #serve: Serve
   readonly #log: RpcLog
   readonly #count: Count
+  readonly #onCall: OnCall | undefined
   readonly #checkResults: boolean
   readonly #server: JSONRPCServer<RpcConnection>
   readonly #calls = new WeakMap<RpcConnection, CallsInFlight>()
@@ -59,6 +62,7 @@ export class Router {
     this.#serve = serve
     this.#log = options.log
     this.#count = options.count ?? (() => {})
+    this.#onCall = options.onCall
     this.#checkResults = options.checkResults ?? false
     this.#server = new JSONRPCServer<RpcConnection>({ errorListener: () => {} })
     this.#server.mapErrorToJSONRPCErrorResponse = errorResponse
@@ -105,11 +109,16 @@ export class Router {
 
   async #run(name: string, method: Method, request: RequestObject, connection: RpcConnection) {
     this.#count(`rpc.calls.${name}`)
+    const { session } = connection
+    const told = (outcome: string) =>
+      this.#onCall?.({ method: name, access: method.access, session: session ?? connection.session, outcome })
     try {
       const result = await this.#answer(name, method, request, connection)
+      told('ok')
       return request.id === undefined ? null : createJSONRPCSuccessResponse(request.id, result)
     } catch (error) {
       this.#count(`rpc.errors.${name}`)
+      told(isTyped(error) ? error.code : 'InternalError')
       if (!isTyped(error)) this.#log.error({ method: name, err: error }, 'A call failed unexpectedly.')
       throw error
     }

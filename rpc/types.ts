@@ -1,4 +1,4 @@
-import type { NodeMethodName, Params, Result, UserMethodName } from '../schema/methods/index.ts'
+import type { Access, NodeMethodName, Params, Result, UserMethodName } from '../schema/methods/index.ts'
 
 export type Scope = 'read' | 'write' | 'admin'
 export type RequestId = string | number | null
@@ -12,7 +12,27 @@ export interface RpcSession {
   readonly maxSecurityLevel: number
   /** Milliseconds since 1970. */
   readonly expiresAt: number
+  /** Set when an app calls under a grant, not the user themselves. */
+  readonly app?: AppSession
 }
+
+/** An app that a user let in. */
+export interface AppSession {
+  readonly grantId: string
+  readonly name: string
+  readonly paused: boolean
+  /** Counts a call: 0, or the milliseconds until there may be one. */
+  take(): number
+}
+
+/** Told of every call that was looked at, once it was answered. */
+export type OnCall = (call: {
+  readonly method: string
+  readonly access: Access
+  readonly session: RpcSession | undefined
+  /** `ok`, or the code of the error. */
+  readonly outcome: string
+}) => void
 
 /** Reads a session each time it is needed, so that ending it anywhere ends it here; undefined: it was ended. */
 export type SessionSource = () => RpcSession | undefined

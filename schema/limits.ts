@@ -108,6 +108,15 @@ export const LIMITS = {
   sessionMs: 15 * 60 * 1000,
   refreshMs: 30 * 24 * 60 * 60 * 1000,
   sessionsPerUser: 1_000,
+  /** Challenges live this long (ms); so many wait at once, whoever asked for them. */
+  challengeMs: 60_000,
+  challenges: 10_000,
+  /** Apps one user lets in, calls a minute an app makes at most, and at first. */
+  appGrants: 100,
+  appCallsPerMinute: 60_000,
+  appCallsPerMinuteDefault: 600,
+  /** One of the two files of a user's access log; bytes. */
+  accessLogBytes: 4 * 1024 * 1024,
   /** Users' workers open at once. */
   openUsers: 16,
   /** A call into a user's worker. */

@@ -1,15 +1,28 @@
-import type { Handlers } from '../../rpc/types.ts'
+import type { Handlers, RpcSession } from '../../rpc/types.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { Result } from '../../schema/methods/index.ts'
+import { refused } from '../identity/auth-challenges.ts'
 import type { Grant } from '../identity/auth-gateway.ts'
 import type { NodeContext } from '../node-context.ts'
 
 type AuthHandlers = Pick<
   Handlers,
-  'auth.login' | 'auth.resume' | 'auth.refresh' | 'auth.whoami' | 'auth.logout'
+  | 'auth.login'
+  | 'auth.challenge'
+  | 'auth.verify'
+  | 'auth.resume'
+  | 'auth.refresh'
+  | 'auth.whoami'
+  | 'auth.logout'
 >
 
-export function authHandlers({ gateway, users, log }: NodeContext): AuthHandlers {
+export function authHandlers({ gateway, challenges, apps, users, log }: NodeContext): AuthHandlers {
+  /** Devices the user's own database knows; nobody's else count. */
+  const isDeviceOf = async (did: string, deviceDid: string): Promise<boolean> => {
+    const client = await users.getClient(did)
+    const { items } = await client.call('devices.list', {}, OWN_CALL)
+    return items.some((device) => device.deviceDid === deviceDid)
+  }
   return {
     'auth.login': async ({ did, passphrase }, { connection }) => {
       if (!connection.ownerSocket) throw new VivimError('Forbidden')
@@ -19,10 +32,25 @@ export function authHandlers({ gateway, users, log }: NodeContext): AuthHandlers
       connection.bind(source)
       return answerOf(grant)
     },
-    'auth.resume': ({ token }, { connection }) => {
-      const { session, source } = gateway.resume(token)
+    'auth.challenge': ({ did, client }) => {
+      const { message, ...challenge } = challenges.issue(did, client)
+      return { ...challenge, message: Buffer.from(message).toString('base64url') }
+    },
+    'auth.verify': async ({ did, nonce, signature, deviceDid, scopes }, { connection }) => {
+      challenges.take({ did, nonce, signature: Buffer.from(signature, 'base64url'), deviceDid })
+      const user = users.list().find((candidate) => candidate.did === did)
+      // The proof was right, and nobody is served here under that name: said like a wrong proof.
+      if (!user) throw refused()
+      const bySelf = deviceDid === undefined || deviceDid === user.deviceDid
+      if (!bySelf && !(await isDeviceOf(did, deviceDid))) throw refused()
+      const { grant, source } = gateway.begin({ did, deviceDid: deviceDid ?? user.deviceDid, scopes })
       connection.bind(source)
-      const { did, expiresAt, scopes } = session
+      return answerOf(grant)
+    },
+    'auth.resume': ({ token }, { connection }) => {
+      const source = token.startsWith('vga_') ? apps.resume(token) : gateway.resume(token).source
+      connection.bind(source)
+      const { did, expiresAt, scopes } = connection.requireSession()
       return { did, expiresAt, scopes: [...scopes] }
     },
     'auth.refresh': ({ refreshToken }, { connection }) => {
@@ -31,17 +59,33 @@ export function authHandlers({ gateway, users, log }: NodeContext): AuthHandlers
       if (!connection.session) connection.bind(source)
       return answerOf(grant)
     },
-    'auth.whoami': (_params, { session }) => {
-      if (!session) throw new VivimError('Unauthorized')
-      const { did, deviceDid, scopes, maxSecurityLevel, expiresAt } = session
-      return { did, deviceDid, scopes: [...scopes], maxSecurityLevel, expiresAt }
-    },
+    'auth.whoami': (_params, { session }) => whoIs(session),
     'auth.logout': (_params, { session, connection }) => {
       if (!session) throw new VivimError('Unauthorized')
       gateway.end(session)
       connection.bind(undefined)
       return { ended: true }
     },
+  }
+}
+
+const OWN_CALL = {
+  maxSecurityLevel: 0,
+  mayReadPaths: false,
+  signal: AbortSignal.timeout(2 ** 31 - 1),
+  progress: () => {},
+}
+
+function whoIs(session: RpcSession | undefined): Result<'auth.whoami'> {
+  if (!session) throw new VivimError('Unauthorized')
+  const { did, deviceDid, scopes, maxSecurityLevel, expiresAt, app } = session
+  return {
+    did,
+    deviceDid,
+    scopes: [...scopes],
+    maxSecurityLevel,
+    expiresAt,
+    ...(app ? { app: app.name } : {}),
   }
 }
 

@@ -1,6 +1,7 @@
 import { introspectionHandlers } from '../../rpc/introspection.ts'
 import type { Handlers } from '../../rpc/types.ts'
 import type { NodeContext } from '../node-context.ts'
+import { appHandlers } from './apps.ts'
 import { authHandlers } from './auth.ts'
 import { configHandlers } from './config.ts'
 import { devicesHandlers } from './devices.ts'
@@ -16,6 +17,7 @@ export function nodeMethodHandlers(node: NodeContext): Handlers {
     ...nodeHandlers(node),
     ...usersHandlers(node),
     ...authHandlers(node),
+    ...appHandlers(node),
     ...configHandlers(node),
     ...masterHandlers(node),
     ...syncHandlers(node),

@@ -10,7 +10,7 @@ export function userCallHandler({ users }: Pick<NodeContext, 'users'>): UserCall
     const client = await users.getClient(session.did)
     return client.call(method, params, {
       maxSecurityLevel: session.maxSecurityLevel,
-      mayReadPaths: connection.ownerSocket,
+      mayReadPaths: connection.ownerSocket && !session.app,
       signal,
       progress: (progress) => call.progress(progress),
     })

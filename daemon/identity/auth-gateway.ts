@@ -24,6 +24,7 @@ interface Session {
   readonly id: string
   readonly did: string
   readonly deviceDid: string
+  readonly scopes: readonly Scope[]
   readonly refreshUntil: number
   tokenHash: string
   refreshHash: string
@@ -52,14 +53,24 @@ export class AuthGateway {
     this.#random = random
   }
 
-  /** Opens a session with all scopes: the caller has proved to be this user. */
-  begin({ did, deviceDid }: { did: string; deviceDid: string }): { grant: Grant; source: SessionSource } {
+  /** Opens a session: the caller has proved to be this user. */
+  begin({
+    did,
+    deviceDid,
+    scopes = OWNER_SCOPES,
+  }: {
+    did: string
+    deviceDid: string
+    /** All of them unless the caller wants fewer. */
+    scopes?: readonly Scope[] | undefined
+  }): { grant: Grant; source: SessionSource } {
     this.#makeRoom(did)
     const id = this.#secret()
     const session: Session = {
       id: hashed(id),
       did,
       deviceDid,
+      scopes,
       refreshUntil: this.#now() + LIMITS.refreshMs,
       tokenHash: '',
       refreshHash: '',
@@ -124,8 +135,8 @@ export class AuthGateway {
     session.expiresAt = Math.min(this.#now() + LIMITS.sessionMs, session.refreshUntil)
     this.#byToken.set(session.tokenHash, session)
     this.#touch(session)
-    const { did, expiresAt } = session
-    return { token, refreshToken: `${id}.${secret}`, did, expiresAt, scopes: OWNER_SCOPES }
+    const { did, expiresAt, scopes } = session
+    return { token, refreshToken: `${id}.${secret}`, did, expiresAt, scopes }
   }
 
   /** For as long as it may be asked for again: it holds tokens in the clear. */
@@ -142,8 +153,8 @@ export class AuthGateway {
     return () => {
       if (this.#sessions.get(session.id) !== session) return undefined
       if (view?.expiresAt !== session.expiresAt) {
-        const { did, deviceDid, expiresAt } = session
-        view = { did, deviceDid, scopes: OWNER_SCOPES, maxSecurityLevel: HIGHEST_LEVEL, expiresAt }
+        const { did, deviceDid, expiresAt, scopes } = session
+        view = { did, deviceDid, scopes, maxSecurityLevel: HIGHEST_LEVEL, expiresAt }
         SESSION_OF.set(view, session)
       }
       return view

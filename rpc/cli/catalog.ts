@@ -70,6 +70,13 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['topics list', 'list topics, largest first', knowledge('topics')],
       ['topics show', 'show a topic and what it rests on', knowledge('topic')],
     ]),
+    ...group('Apps', [
+      ['app add', 'let an app in, narrower than you; prints its token once', app('add')],
+      ['app list', 'list the apps you let in', app('list')],
+      ['app pause', 'stop an app for a while', app('pause')],
+      ['app revoke', 'take an app’s grant back', app('revoke')],
+      ['access-log', 'say who called what', app('log')],
+    ]),
     ...group('Integrity', [
       ['verify', 'check every chain, signature, hash and row', sync('verify')],
       ['rebuild', 'remake units, links, topics and indexes', sync('rebuild')],
@@ -107,6 +114,7 @@ type DeviceCommands = typeof import('./commands/devices.ts')
 type CaptureCommands = typeof import('./commands/capture.ts')
 type ConversationCommands = typeof import('./commands/conversations.ts')
 type KnowledgeCommands = typeof import('./commands/knowledge.ts')
+type AppCommands = typeof import('./commands/apps.ts')
 type SyncCommands = typeof import('./commands/sync.ts')
 
 const node = (name: keyof NodeCommands['nodeCommands']) => async () =>
@@ -127,6 +135,8 @@ const knowledge = (name: keyof KnowledgeCommands['knowledgeCommands']) => async 
   (await import('./commands/knowledge.ts')).knowledgeCommands[name]
 const sync = (name: keyof SyncCommands['syncCommands']) => async () =>
   (await import('./commands/sync.ts')).syncCommands[name]
+const app = (name: keyof AppCommands['appCommands']) => async () =>
+  (await import('./commands/apps.ts')).appCommands[name]
 const methods = async () => (await import('./commands/methods.ts')).methods
 const completion = (local: LocalCommands) => async () =>
   (await import('./commands/completion.ts')).completion(catalog(local))

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { authServices } from '../../../daemon/auth-services.ts'
 import { nodeMethodHandlers, userCallHandler } from '../../../daemon/handlers/index.ts'
-import { AuthGateway } from '../../../daemon/identity/auth-gateway.ts'
 import type { NodeContext } from '../../../daemon/node-context.ts'
 import { type Client, VivimError } from '../../../rpc/client/index.ts'
 import { connectInMemory, type MemoryOptions } from '../../../rpc/client/memory.ts'
@@ -34,12 +35,20 @@ beforeEach(() => {
     if (!item) throw new VivimError('NotFound')
     return item
   }
+  const auth = authServices({
+    nodeSeed: random(32),
+    usersFolder: join(managed.folder, 'users'),
+    users: () => managed.users.list(),
+    now: () => now,
+    random,
+    log: { warn: (details, message) => logged.push({ ...details, message }) },
+  })
   const node: NodeContext = {
     version: '1.2.3',
     now: () => now,
     log: { info: (details, message) => logged.push({ ...details, message }) },
     users: managed.users,
-    gateway: new AuthGateway({ now: () => now, random }),
+    ...auth,
     config: { list: () => settings, get: find, set: (key, value) => Object.assign(find(key), { value }) },
     sync: {
       syncNow: async (did) => ({ applied: did.length, sent: 0, ms: 1, devices: [] }),
@@ -61,6 +70,7 @@ beforeEach(() => {
     handlers: nodeMethodHandlers(node),
     userCall: userCallHandler(node),
     log: { error: (details, message) => logged.push({ ...details, message }), warn: () => undefined },
+    onCall: auth.onCall,
   })
 })
 afterEach(async () => {

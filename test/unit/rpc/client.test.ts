@@ -49,7 +49,10 @@ class TestNode {
         if (!this.#refreshTokens.delete(refreshToken)) throw new VivimError('Unauthorized')
         return this.#issue()
       },
-      'auth.whoami': (_, { connection }) => ({ ...connection.requireSession(), scopes: ['read'] }),
+      'auth.whoami': (_, { connection }) => {
+        const { did, deviceDid, maxSecurityLevel, expiresAt } = connection.requireSession()
+        return { did, deviceDid, maxSecurityLevel, expiresAt, scopes: ['read'] }
+      },
       'auth.logout': (_, { connection }) => {
         connection.bind(undefined)
         return { ended: true }
