@@ -1,4 +1,5 @@
-import { decode, encode, rfc8949EncodeOptions } from 'cborg'
+import { encode, rfc8949EncodeOptions } from 'cborg'
+import { CanonicalReader } from './cbor-reader.ts'
 
 /** Canonical CBOR values: what ids, hashes and operations are made of. No floats that are integers, no tags. */
 export type Cbor =
@@ -16,18 +17,12 @@ export function encodeCanonical(value: Cbor): Uint8Array {
   return new FastEncoder().encode(value) ?? encode(value, rfc8949EncodeOptions)
 }
 
-/** Decodes, and refuses any bytes that are not the canonical form of what they say. Throws on malformed input. */
-export function decodeCanonical(bytes: Uint8Array): Cbor {
-  const value = decode(bytes, {
-    useMaps: true,
-    strict: true,
-    allowUndefined: false,
-    allowIndefinite: false,
-    rejectDuplicateMapKeys: true,
-  }) as Cbor
-  const again = encodeCanonical(value)
-  if (Buffer.compare(again, bytes) !== 0) throw new Error('not canonical CBOR')
-  return value
+/**
+ * Decodes, and refuses any bytes that are not the canonical form of what they say. Throws on malformed input. Byte
+ * strings are copies; with `views` they are views into `bytes`, for whoever lets go of them first.
+ */
+export function decodeCanonical(bytes: Uint8Array, views = false): Cbor {
+  return new CanonicalReader(bytes, views).read()
 }
 
 /** The array that these bytes are the canonical form of; undefined for anything else. */
@@ -111,22 +106,8 @@ class FastEncoder {
   }
 
   #head(major: number, value: number): void {
-    this.#room(9)
-    const type = major << 5
-    if (value < 24) scratch[this.#at++] = type | value
-    else if (value < 0x100) {
-      scratch[this.#at++] = type | 24
-      scratch[this.#at++] = value
-    } else if (value < 0x10000) {
-      scratch[this.#at++] = type | 25
-      this.#at = scratch.writeUInt16BE(value, this.#at)
-    } else if (value < 2 ** 32) {
-      scratch[this.#at++] = type | 26
-      this.#at = scratch.writeUInt32BE(value, this.#at)
-    } else {
-      scratch[this.#at++] = type | 27
-      this.#at = scratch.writeBigUInt64BE(BigInt(value), this.#at)
-    }
+    this.#room(HEAD_BYTES_MAX)
+    this.#at = writeHead(scratch, this.#at, value, major)
   }
 
   #room(bytes: number): void {
@@ -135,4 +116,31 @@ class FastEncoder {
     scratch.copy(larger, 0, 0, this.#at)
     scratch = larger
   }
+}
+
+/** The longest head: an integer of eight bytes behind the first. */
+export const HEAD_BYTES_MAX = 9
+
+/** Writes the shortest head for a value, of an unsigned integer unless another major type is given; answers its end. */
+export function writeHead(target: Buffer, at: number, value: number, major: number = MAJOR.unsigned): number {
+  const type = major << 5
+  if (value < 24) {
+    target[at] = type | value
+    return at + 1
+  }
+  if (value < 0x100) {
+    target[at] = type | 24
+    target[at + 1] = value
+    return at + 2
+  }
+  if (value < 0x10000) {
+    target[at] = type | 25
+    return target.writeUInt16BE(value, at + 1)
+  }
+  if (value < 2 ** 32) {
+    target[at] = type | 26
+    return target.writeUInt32BE(value, at + 1)
+  }
+  target[at] = type | 27
+  return target.writeBigUInt64BE(BigInt(value), at + 1)
 }

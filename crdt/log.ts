@@ -1,4 +1,4 @@
-import { type Cbor, encodeCanonical } from './cbor.ts'
+import { type Cbor, encodeCanonical, HEAD_BYTES_MAX, writeHead } from './cbor.ts'
 import { sha256 } from './hash.ts'
 
 /** Who writes a log: one device's run of operations in one space. */
@@ -19,18 +19,27 @@ export const GENESIS_HASH: Uint8Array = new Uint8Array(32)
  * SHA-256 of CBOR ['vivim/operation/1', space, device, incarnation, sequence, previous hash, commitment].
  */
 export class LogChain {
-  readonly #prefix: Uint8Array
+  /** The parts that never change are encoded once, and one buffer serves every operation of the log. */
+  readonly #bytes: Buffer
+  readonly #fixed: number
 
   constructor({ space, device, incarnation }: LogId) {
-    // The parts that never change are encoded once; the array header says 7 parts. Measured 3x cheaper per operation.
     const parts: Cbor[] = ['vivim/operation/1', space, device, incarnation]
-    this.#prefix = Buffer.concat([Uint8Array.of(0x87), ...parts.map(encodeCanonical)])
+    // The array header says 7 parts.
+    const prefix = Buffer.concat([Uint8Array.of(0x87), ...parts.map(encodeCanonical)])
+    this.#fixed = prefix.length
+    this.#bytes = Buffer.concat([prefix, Buffer.alloc(HEAD_BYTES_MAX + 2 * (BYTES_32.length + 32))])
   }
 
   hash(sequence: number, previous: Uint8Array, commitment: Uint8Array): Uint8Array {
-    return sha256(
-      Buffer.concat([this.#prefix, encodeCanonical(sequence), BYTES_32, previous, BYTES_32, commitment]),
-    )
+    const bytes = this.#bytes
+    let at = writeHead(bytes, this.#fixed, sequence)
+    for (const part of [previous, commitment]) {
+      bytes.set(BYTES_32, at)
+      bytes.set(part, at + BYTES_32.length)
+      at += BYTES_32.length + part.length
+    }
+    return sha256(bytes.subarray(0, at))
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Value } from '../schema/entities/index.ts'
-import { type Cbor, decodeCanonical, encodeCanonical } from './cbor.ts'
+import { type Cbor, decodeCanonical, encodeCanonical, HEAD_BYTES_MAX, writeHead } from './cbor.ts'
 import { sha256 } from './hash.ts'
 import { type Hlc, hlcFromBytes, hlcToBytes } from './hlc.ts'
 
@@ -39,7 +39,7 @@ export function encodeOperation(operation: Operation): Uint8Array {
 
 /** Throws on anything that is not the canonical encoding of an operation. */
 export function decodeOperation(bytes: Uint8Array): Operation {
-  const parts = decodeCanonical(bytes)
+  const parts = decodeCanonical(bytes, true)
   if (!Array.isArray(parts) || parts.length < 6) throw new Error('an operation has six parts')
   const [stamp, kindNumber, table, key, schemaVersion, columns] = parts as Cbor[]
   if (!(stamp instanceof Uint8Array) || !isCount(kindNumber))
@@ -90,25 +90,37 @@ function isValue(value: unknown): value is Value {
 }
 
 const SALT_BYTES = 16
+const SEED_BYTES = 32
 
 /** CBOR of the array header and the first part, then the header of the 32-byte seed. */
 const SALT_PREFIX = Buffer.concat([
   Uint8Array.of(0x83),
   encodeCanonical('vivim/salt/1'),
-  Uint8Array.of(0x58, 32),
+  Uint8Array.of(0x58, SEED_BYTES),
 ])
+/** Filled anew for each salt: no buffer is made but that of the answer. */
+const saltInput = Buffer.concat([SALT_PREFIX, Buffer.alloc(SEED_BYTES + HEAD_BYTES_MAX)])
 
 /**
  * The salt of one operation: the first 16 bytes of SHA-256 of CBOR ['vivim/salt/1', segment seed, sequence].
  * A keyed hash of fixed-length input; HMAC gave nothing more and cost a third of a write (measured).
  */
 export function saltOf(seed: Uint8Array, sequence: number): Uint8Array {
-  return sha256(Buffer.concat([SALT_PREFIX, seed, encodeCanonical(sequence)])).subarray(0, SALT_BYTES)
+  saltInput.set(seed, SALT_PREFIX.length)
+  const end = writeHead(saltInput, SALT_PREFIX.length + SEED_BYTES, sequence)
+  return sha256(saltInput.subarray(0, end), SALT_BYTES)
 }
+
+/** Where a salt and the body behind it are put together; long ones get a buffer of their own. */
+const committed = Buffer.allocUnsafeSlow(4096)
 
 /** SHA-256(salt ‖ bytes): stands for the body in the chain, and confirms no guess of it without the salt. */
 export function commitmentOf(salt: Uint8Array, body: Uint8Array): Uint8Array {
-  return sha256(Buffer.concat([salt, body]))
+  const length = salt.length + body.length
+  if (length > committed.length) return sha256(Buffer.concat([salt, body]))
+  committed.set(salt)
+  committed.set(body, salt.length)
+  return sha256(committed.subarray(0, length))
 }
 
 /**

@@ -47,9 +47,12 @@ export function encodeShippedSegment(segment: ShippedSegment): Uint8Array {
   ])
 }
 
-/** Throws on anything but the canonical form of a segment within the limits. Signature and chain are not looked at. */
+/**
+ * Throws on anything but the canonical form of a segment within the limits. Signature and chain are not looked at.
+ * Its parts are views into `bytes`: two hundred copies per segment would be a tenth of taking it in.
+ */
 export function decodeShippedSegment(bytes: Uint8Array): ShippedSegment {
-  const parts = decodeCanonical(bytes)
+  const parts = decodeCanonical(bytes, true)
   if (!Array.isArray(parts) || parts.length !== 13 || parts[0] !== VERSION)
     throw new Error('not a segment of this version')
   const [, space, device, incarnation, first, count, previousHash, membershipHead, headHash, signature] =
@@ -63,9 +66,9 @@ export function decodeShippedSegment(bytes: Uint8Array): ShippedSegment {
   if (!Array.isArray(list) || list.length !== last - from + 1)
     throw new Error('a segment does not carry what it says')
   const operations = (list as Cbor[]).map((item) => readOperation(item, seed !== null))
-  const bodies = operations.map((operation) => ('body' in operation ? operation.body.length : 0))
-  if (operations.length > 1 && bodies.reduce((sum, length) => sum + length, 0) > LIMITS.segmentBytes)
-    throw new Error('a segment is too large')
+  let size = 0
+  for (const operation of operations) if ('body' in operation) size += operation.body.length
+  if (operations.length > 1 && size > LIMITS.segmentBytes) throw new Error('a segment is too large')
   return {
     space: bytesOf(space, 32),
     device: bytesOf(device, 32),
@@ -82,14 +85,20 @@ export function decodeShippedSegment(bytes: Uint8Array): ShippedSegment {
   }
 }
 
-/** The commitment of the operation at that sequence, from whatever the segment carries of it. */
-export function commitmentIn(segment: ShippedSegment, sequence: number): Uint8Array {
+/**
+ * The commitment of the operation at that sequence, from whatever the segment carries of it, and the salt it was made
+ * with; of a hollow operation there is none.
+ */
+export function commitmentIn(
+  segment: ShippedSegment,
+  sequence: number,
+): { commitment: Uint8Array; salt: Uint8Array | undefined } {
   const operation = segment.operations[sequence - segment.from]
   if (!operation) throw new RangeError('the segment does not carry that operation')
-  if ('commitment' in operation) return operation.commitment
+  if ('commitment' in operation) return { commitment: operation.commitment, salt: undefined }
   const salt = operation.salt ?? (segment.seed && saltOf(segment.seed, sequence))
   if (!salt) throw new Error('an operation without a salt')
-  return commitmentOf(salt, operation.body)
+  return { commitment: commitmentOf(salt, operation.body), salt }
 }
 
 function readOperation(item: Cbor, seeded: boolean): ShippedOperation {

@@ -41,19 +41,34 @@ export function packStamps(stamps: RowStamps): Uint8Array {
     else groups.set(stamp, [column])
   }
   const bytes = new Uint8Array(groups.size * GROUP_HEADER + stamps.size)
-  const view = new DataView(bytes.buffer)
   let at = 0
-  for (const [stamp, columns] of groups) {
-    view.setUint16(at, Math.floor(stamp.ms / 2 ** 32))
-    view.setUint32(at + 2, stamp.ms % 2 ** 32)
-    view.setUint16(at + 6, stamp.counter)
-    view.setUint32(at + 8, stamp.log)
-    bytes.set(stamp.hash, at + 12)
-    bytes[at + 20] = columns.length
-    bytes.set(columns, at + GROUP_HEADER)
-    at += GROUP_HEADER + columns.length
-  }
+  for (const [stamp, columns] of groups) at = writeGroup(bytes, at, stamp, columns)
   return bytes
+}
+
+/** The same of columns that one operation wrote. */
+export function packStamp(stamp: Stamp, columns: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(GROUP_HEADER + columns.length)
+  writeGroup(bytes, 0, stamp, columns)
+  return bytes
+}
+
+function writeGroup(bytes: Uint8Array, at: number, stamp: Stamp, columns: readonly number[]): number {
+  writeInteger(bytes, at, 6, stamp.ms)
+  writeInteger(bytes, at + 6, 2, stamp.counter)
+  writeInteger(bytes, at + 8, 4, stamp.log)
+  bytes.set(stamp.hash, at + 12)
+  bytes[at + 20] = columns.length
+  bytes.set(columns, at + GROUP_HEADER)
+  return at + GROUP_HEADER + columns.length
+}
+
+/** Big-endian. By hand: each row has a clock, and a DataView for it costs more than its bytes. */
+function writeInteger(bytes: Uint8Array, at: number, size: number, value: number): void {
+  for (let index = at + size - 1, rest = value; index >= at; index--) {
+    bytes[index] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
 }
 
 export function unpackStamps(bytes: Uint8Array): RowStamps {

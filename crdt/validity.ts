@@ -75,9 +75,9 @@ function isJson(text: string): boolean {
   return depthOf(text) <= LIMITS.jsonDepth
 }
 
-/** How deep the arrays and objects of well-formed JSON nest. */
+/** How deep the arrays and objects of well-formed JSON nest; 0 where too few begin for it to matter. */
 function depthOf(text: string): number {
-  if (text.length <= LIMITS.jsonDepth) return 0 // too short to matter
+  if (openings(text) <= LIMITS.jsonDepth) return 0
   let depth = 0
   let deepest = 0
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/g)) {
@@ -85,4 +85,13 @@ function depthOf(text: string): number {
     else if (token === ']' || token === '}') depth--
   }
   return deepest
+}
+
+/** How many brackets and braces open, those in strings too. Long messages have few: most of them need no more. */
+function openings(text: string): number {
+  if (text.length <= LIMITS.jsonDepth) return 0
+  let count = 0
+  for (const bracket of '[{')
+    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) count++
+  return count
 }

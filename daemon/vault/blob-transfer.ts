@@ -29,7 +29,8 @@ export class BlobTransfer {
   /** Hashes that rows name and this device does not hold. */
   missing(limit: number): Uint8Array[] {
     const found = this.#vault.all<{ hash: string }>(
-      `SELECT DISTINCT v.parts_blob AS hash FROM message_versions v
+      // Left alone, SQLite looks at every version there is: a tenth of taking in operations (measured).
+      `SELECT DISTINCT v.parts_blob AS hash FROM message_versions v INDEXED BY message_versions_by_blob
        WHERE v.space = ? AND v.parts_blob > ? AND v.deleted = 0
        AND NOT EXISTS (SELECT 1 FROM blobs b WHERE b.hash = v.parts_blob) ORDER BY v.parts_blob LIMIT ?`,
       [this.#vault.space, this.#askedUpTo, limit],

@@ -1,7 +1,7 @@
 import { deviceTag } from '../../crdt/device.ts'
 import { type ClockState, receive } from '../../crdt/hlc.ts'
 import { GENESIS_HASH, LogChain } from '../../crdt/log.ts'
-import { decodeOperation, type Operation, saltOf } from '../../crdt/operation.ts'
+import { decodeOperation, type Operation } from '../../crdt/operation.ts'
 import { segmentMessage } from '../../crdt/segment.ts'
 import { commitmentIn, decodeShippedSegment, type ShippedSegment } from '../../crdt/shipped-segment.ts'
 import { validityOf } from '../../crdt/validity.ts'
@@ -59,6 +59,8 @@ interface Arrived {
   readonly body: Uint8Array | undefined
   readonly salt: Uint8Array | undefined
   readonly operation: Operation | undefined
+  /** It changes a row that was erased for good: what it says is not kept. */
+  readonly erased: boolean
 }
 
 /**
@@ -86,8 +88,10 @@ export class RemoteOperations {
     const { held, rows, space } = this.#deps
     const batch = new Batch(clock, now)
     const due = [...held.takeDue(now), ...(fromNewerProgram ? held.takeUnknown() : [])]
-    for (const { log, seq, hash, body } of due)
-      if (body) this.#place(decodeOperation(body), { log, seq, hash }, batch)
+    for (const { log, seq, hash, body } of due) {
+      const operation = body && decodeOperation(body)
+      if (operation) this.#place(operation, this.#deps.erased.covers(operation), { log, seq, hash }, batch)
+    }
     rows.merge(space, batch.merging)
     return batch.received(this.#deps.ownLog)
   }
@@ -111,8 +115,8 @@ export class RemoteOperations {
       throw invalid('with a bad signature')
     const ref = log?.ref ?? this.#deps.logs.add(this.#deps.space, segment)
     this.#store(ref, segment, arrived)
-    for (const item of arrived)
-      if (item.operation) this.#place(item.operation, { log: ref, seq: item.seq, hash: item.hash }, batch)
+    for (const { operation, erased, seq, hash } of arrived)
+      if (operation) this.#place(operation, erased, { log: ref, seq, hash }, batch)
     batch.operations += arrived.length
     batch.grown.add(ref)
   }
@@ -126,7 +130,7 @@ export class RemoteOperations {
     let before = log && this.#lastStamp(log.ref, head)
     const arrived: Arrived[] = []
     for (let seq = head + 1; seq <= last; seq++) {
-      const commitment = commitmentIn(segment, seq)
+      const { commitment, salt } = commitmentIn(segment, seq)
       const hash = chain.hash(seq, previous, commitment)
       previous = hash
       const shipped = segment.operations[seq - segment.from]!
@@ -137,30 +141,28 @@ export class RemoteOperations {
         if (before && !isLater(operation.hlc, before)) throw invalid('whose stamps do not grow')
         before = operation.hlc
       }
-      const salt = 'salt' in shipped ? shipped.salt : segment.seed && saltOf(segment.seed, seq)
-      arrived.push({ seq, hash, commitment, body, salt, operation })
+      // A marker is an HMAC: made once, here, for storing and for merging.
+      const erased = operation !== undefined && this.#deps.erased.covers(operation)
+      arrived.push({ seq, hash, commitment, body, salt, operation, erased })
     }
     if (!equal(previous, segment.headHash)) throw invalid('that ends in another operation')
     return arrived
   }
 
   #store(ref: number, segment: ShippedSegment, arrived: readonly Arrived[]): void {
-    const { sql, erased } = this.#deps
-    const hollow = arrived.map(
-      ({ body, operation }) => !body || (operation !== undefined && erased.covers(operation)),
-    )
+    const { sql } = this.#deps
+    const hollow = arrived.some(({ body, erased }) => !body || erased)
     const stored = sql.get<{ seed: Uint8Array | null }>(
       'SELECT seed FROM segments WHERE log = ? AND first = ?',
       [ref, segment.first],
     )
-    const keepsSeed =
-      segment.seed !== undefined && !hollow.includes(true) && (stored === undefined || stored.seed !== null)
+    const keepsSeed = segment.seed !== undefined && !hollow && (stored === undefined || stored.seed !== null)
     if (stored?.seed && !keepsSeed) dropSeed(sql, ref, segment.first)
     const plain: SqlValue[][] = []
     const salted: SqlValue[][] = []
     const bare: SqlValue[][] = []
-    for (const [index, { seq, hash, body, salt, commitment }] of arrived.entries()) {
-      if (hollow[index] || !body) bare.push([ref, seq, hash, commitment])
+    for (const { seq, hash, body, salt, commitment, erased } of arrived) {
+      if (erased || !body) bare.push([ref, seq, hash, commitment])
       else if (keepsSeed) plain.push([ref, seq, hash, body])
       else salted.push([ref, seq, hash, body, salt ?? null])
     }
@@ -188,8 +190,13 @@ export class RemoteOperations {
     this.#deps.logs.advance(ref, segment.first + segment.count - 1, segment.headHash)
   }
 
-  #place(operation: Operation, at: { log: number; seq: number; hash: Uint8Array }, batch: Batch): void {
-    const { held, erased } = this.#deps
+  #place(
+    operation: Operation,
+    erased: boolean,
+    at: { log: number; seq: number; hash: Uint8Array },
+    batch: Batch,
+  ): void {
+    const { held } = this.#deps
     const { ms, counter } = operation.hlc
     if (ms > batch.now + LIMITS.clockAheadMs) {
       held.add(at.log, at.seq, 'future', ms - LIMITS.clockAheadMs)
@@ -198,7 +205,7 @@ export class RemoteOperations {
     const validity = validityOf(operation)
     if (validity === 'unknown') held.add(at.log, at.seq, 'schema', null)
     batch.hear({ ms, counter })
-    if (validity !== 'valid' || erased.covers(operation)) return
+    if (validity !== 'valid' || erased) return
     const entity = ENTITY_BY_NUMBER.get(operation.table)!
     if (operation.kind === 'ERASE')
       batch.erased.push({ entity, marker: operation.key as Uint8Array, ms, counter, ...at })
@@ -299,8 +306,11 @@ function isLater(a: ClockState, b: ClockState): boolean {
   return a.ms > b.ms || (a.ms === b.ms && a.counter > b.counter)
 }
 
+/** By hand: for 8 to 32 bytes the call into the runtime costs more than the loop. */
 function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0
+  if (a.length !== b.length) return false
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false
+  return true
 }
 
 function invalid(what: string, cause?: unknown): VivimError {

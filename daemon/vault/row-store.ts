@@ -1,6 +1,13 @@
-import { mergeOperation, TOMBSTONE } from '../../crdt/merge.ts'
+import { mergeOperation, TOMBSTONE, writesOf } from '../../crdt/merge.ts'
 import type { Operation } from '../../crdt/operation.ts'
-import { type DeviceOfLog, packStamps, type RowStamps, type Stamp, unpackStamps } from '../../crdt/stamps.ts'
+import {
+  type DeviceOfLog,
+  packStamp,
+  packStamps,
+  type RowStamps,
+  type Stamp,
+  unpackStamps,
+} from '../../crdt/stamps.ts'
 import type { ReplicatedEntity, Value } from '../../schema/entities/index.ts'
 import type { Sql, SqlValue } from './sql.ts'
 
@@ -48,8 +55,11 @@ export function insertRows(
   let at = 0
   if (rows.length >= ROWS_AT_ONCE) {
     const many = statement(ROWS_AT_ONCE)
-    for (; at + ROWS_AT_ONCE <= rows.length; at += ROWS_AT_ONCE)
-      sql.run(many, rows.slice(at, at + ROWS_AT_ONCE).flat())
+    for (; at + ROWS_AT_ONCE <= rows.length; at += ROWS_AT_ONCE) {
+      const values: SqlValue[] = []
+      for (let row = at; row < at + ROWS_AT_ONCE; row++) values.push(...rows[row]!)
+      sql.run(many, values)
+    }
   }
   if (at === rows.length) return
   const one = statement(1)
@@ -68,6 +78,9 @@ interface MergingRow {
   readonly stamps: RowStamps
   readonly changed: Map<number, Value>
 }
+
+/** A row nobody has yet and one operation makes: there is nothing to compare with. */
+type NewRow = StampedOperation
 
 /** Merges operations into the rows of a vault. */
 export class RowStore {
@@ -94,40 +107,57 @@ export class RowStore {
     }
   }
 
-  #mergeRows(plan: TablePlan, space: number, items: readonly StampedOperation[]): Map<string, MergingRow> {
+  /** Most rows that arrive are new and written once: those are spared the maps that merging needs. */
+  #mergeRows(
+    plan: TablePlan,
+    space: number,
+    items: readonly StampedOperation[],
+  ): Map<string, MergingRow | NewRow> {
     const keys = JSON.stringify(items.map(({ operation }) => operation.key))
     const present = new Map(
       this.#sql
         .all<{ id: string; clock: Uint8Array }>(plan.find, [space, keys])
         .map(({ id, clock }) => [id, clock]),
     )
-    const rows = new Map<string, MergingRow>()
-    for (const { operation, stamp } of items) {
-      const key = operation.key as string
+    const rows = new Map<string, MergingRow | NewRow>()
+    for (const item of items) {
+      const key = item.operation.key as string
+      const clock = present.get(key)
       let row = rows.get(key)
-      if (!row) {
-        const clock = present.get(key)
-        row = {
+      if (!row && clock === undefined) {
+        rows.set(key, item)
+        continue
+      }
+      if (!row || 'operation' in row) {
+        const merging: MergingRow = {
           present: clock !== undefined,
           stamps: clock ? unpackStamps(clock) : new Map(),
           changed: new Map(),
         }
+        if (row) this.#merge(merging, row)
+        row = merging
         rows.set(key, row)
       }
-      for (const [column, value] of mergeOperation(row.stamps, operation, stamp, this.#deviceOf))
-        row.changed.set(column, value)
+      this.#merge(row, item)
     }
     return rows
   }
 
-  #write(plan: TablePlan, space: number, rows: ReadonlyMap<string, MergingRow>): void {
+  #merge({ stamps, changed }: MergingRow, { operation, stamp }: StampedOperation): void {
+    for (const [column, value] of mergeOperation(stamps, operation, stamp, this.#deviceOf))
+      changed.set(column, value)
+  }
+
+  #write(plan: TablePlan, space: number, rows: ReadonlyMap<string, MergingRow | NewRow>): void {
     const inserts = new Map<string, { columns: number[]; rows: SqlValue[][] }>()
-    for (const [key, { present, stamps, changed }] of rows) {
-      const columns = [...changed.keys()]
-      const values = [...changed.values()] as SqlValue[]
-      if (present && columns.length === 0) continue
-      const clock = packStamps(stamps)
-      if (present) {
+    for (const [key, row] of rows) {
+      const writes = 'operation' in row ? writesOf(row.operation) : row.changed
+      const columns = [...writes.keys()]
+      const values = [...writes.values()] as SqlValue[]
+      const isPresent = 'present' in row && row.present
+      if (isPresent && columns.length === 0) continue
+      const clock = 'operation' in row ? packStamp(row.stamp, columns) : packStamps(row.stamps)
+      if (isPresent) {
         this.#sql.run(plan.update(columns), [clock, ...values, space, key])
         continue
       }
