@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../rpc/client/index.ts'
 import type { CaptureConversation } from '../../schema/capture.ts'
-import { METHODS, type MethodName, methodOf } from '../../schema/methods/index.ts'
+import { type MethodName, methodOf } from '../../schema/methods/index.ts'
 import { byteSearch } from '../support/byte-search.ts'
+import { methodExamples, raw } from '../support/method-examples.ts'
 import { TestNode } from '../support/test-node.ts'
 
 /** The seeds' checklist: each user has a database and an engine of their own, and nobody reaches another's. */
@@ -108,23 +109,8 @@ describe('isolation checklist', { timeout: 120_000 }, () => {
       $token: 'x'.repeat(43),
       $refreshToken: 'x'.repeat(43),
     }
-    const filled = (value: unknown): unknown => {
-      if (typeof value === 'string') return ids[value] ?? value
-      if (Array.isArray(value)) return value.map(filled)
-      if (value !== null && typeof value === 'object')
-        return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, filled(inner)]))
-      return value
-    }
-    return (Object.keys(METHODS) as MethodName[]).flatMap((method) =>
-      methodOf(method).examples.map(({ params }): [MethodName, Record<string, unknown>] => [
-        method,
-        filled(params) as Record<string, unknown>,
-      ]),
-    )
+    return methodExamples(ids).filter(([method]) => methodOf(method).examples.length > 0)
   }
-
-  const raw = (client: Client) =>
-    client.call.bind(client) as (method: string, params: unknown) => Promise<unknown>
 
   test('without a session every user method is refused in one shape', async () => {
     const stranger = await node.client()
