@@ -41,6 +41,10 @@ export const LIMITS = {
   massErasureShare: 0.2,
   massErasureFew: 10,
   massErasureHoldMs: 24 * 3_600_000,
+  /** A device says so often at most, in its log, what it holds; ms: each word is an operation everybody keeps. */
+  acknowledgeMs: 3_600_000,
+  /** A device not seen for so long is not waited for any more; ms. */
+  deviceAwayMs: 90 * 24 * 3_600_000,
   /** Sync streams one peer may have open: one for each person both nodes have a device of. */
   syncStreamsPerPeer: 64,
   /** Sync streams that are answered in a minute: from one peer, and from all. */

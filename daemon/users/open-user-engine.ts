@@ -20,12 +20,15 @@ import { createPace } from '../vault/pace.ts'
 import { createReplica, type ReplicaOptions, releaseHeld } from '../vault/replica.ts'
 import { SyncCursors } from '../vault/sync-cursors.ts'
 import { SyncView } from '../vault/sync-methods.ts'
+import { Upkeep } from '../vault/upkeep.ts'
 import { contentProblems } from './content-problems.ts'
 import { Postponed } from './postponed.ts'
 import type { UserEngine, UserMethods } from './user-engine.ts'
 import type { OpenUserEngine, UserEngineOptions } from './user-engine-options.ts'
 
 const TIDY_EVERY_MS = 3_600_000
+/** What a device says it holds lets the others drop what is superseded: a computer that is on for minutes says it too. */
+const UPKEEP_EVERY_MS = 300_000
 
 /** What another device erased leaves the file once its segments have stopped coming. */
 const PURGE_AFTER_MS = 2_000
@@ -93,6 +96,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     mask,
     releaseHeld: () => releaseHeld(replicaOptions),
   })
+  const upkeep = new Upkeep(vault, options.deviceDid)
   const counter = options.tokenizer ? new PortTokenCounter(options.tokenizer) : inThreadCounter
 
   const methods: UserMethods<UserMethodName> = {
@@ -112,6 +116,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     'sync.cursors': () => sync.cursors(),
     'sync.erasures': (params) => sync.erasures(params),
     'sync.erasures.confirm': (params) => sync.confirmErasures(params),
+    'sync.compact': () => upkeep.run(createPace(), true),
     'sync.operations': (params, call) => sync.operations(params, call.maxSecurityLevel),
     'sync.verify': () => sync.verify(),
     'sync.rebuild': (_, call) => derivation.rebuild(call.signal),
@@ -149,6 +154,10 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
   })
   const hourly = setInterval(tidy, TIDY_EVERY_MS)
   hourly.unref()
+  const keepUp = setInterval(() => {
+    upkeep.run(createPace()).catch((error: unknown) => options.onProblem('upkeep', error))
+  }, UPKEEP_EVERY_MS)
+  keepUp.unref()
   void counter.count([' '], 'o200k_base').catch(() => {}) // loads the encoding before the first question
   // The other side may have missed what was committed before a crash.
   committed.schedule()
@@ -176,6 +185,8 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     close: async () => {
       clearImmediate(first)
       clearInterval(hourly)
+      clearInterval(keepUp)
+      await upkeep.stop()
       clearInterval(held)
       purging.cancel()
       if (committed.cancel()) options.onCommitted(vault.logs.frontier(vault.space))

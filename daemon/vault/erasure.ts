@@ -96,7 +96,7 @@ export function nameOf(table: number, marker: Uint8Array): string {
 
 const BATCH = 5_000
 /** Enough of a body to hold its stamp, kind, table and key. */
-const BODY_HEAD_BYTES = 600
+export const BODY_HEAD_BYTES = 600
 
 /**
  * Makes every stored operation on these rows hollow: the body goes, its commitment stays, so the chain and every
@@ -120,6 +120,15 @@ export function hollowOperations(sql: Sql, rows: readonly RowName[]): void {
     if (!last) return
     after = last.id
   }
+}
+
+/** Makes these stored operations hollow. */
+export function hollowByIds(sql: Sql, ids: readonly number[]): void {
+  const rows = sql.all<{ id: number; log: number; seq: number }>(
+    'SELECT id, log, seq FROM sync_operations WHERE id IN (SELECT value FROM json_each(?)) AND body IS NOT NULL',
+    [JSON.stringify(ids)],
+  )
+  for (const { id, log, seq } of rows) hollow(sql, id, log, seq)
 }
 
 function hollow(sql: Sql, id: number, log: number, seq: number): void {

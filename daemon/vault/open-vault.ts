@@ -12,7 +12,7 @@ import { VivimError } from '../../schema/errors.ts'
 import { Blobs } from './blobs.ts'
 import { Database } from './database.ts'
 import { Eraser } from './eraser.ts'
-import { ErasedMarkers, type RowName } from './erasure.ts'
+import { ErasedMarkers, hollowByIds, type RowName } from './erasure.ts'
 import { Erasures } from './erasures.ts'
 import { HeldOperations } from './held-operations.ts'
 import { Logs } from './logs.ts'
@@ -70,6 +70,8 @@ export interface OpenVault extends Vault {
   readonly purgePending: boolean
   /** Erases rows for good, inside a transaction; call `purge` after it. */
   erase(tx: VaultTransaction, rows: readonly RowName[]): void
+  /** Makes these stored operations hollow, in a transaction of its own. */
+  dropBodies(ids: readonly number[]): void
   /** Rewrites the file so that no byte of what was erased is left. */
   purge(): void
   close(): void
@@ -294,6 +296,19 @@ class FileVault implements OpenVault {
 
   erase(_: VaultTransaction, rows: readonly RowName[]): void {
     this.#eraser.erase(rows)
+  }
+
+  dropBodies(ids: readonly number[]): void {
+    this.#transact(() => {
+      const list = JSON.stringify(ids)
+      const open = this.database.get(
+        `SELECT 1 FROM sync_operations o JOIN segments s ON s.log = o.log AND s.closed = 0 AND o.seq >= s.first
+         WHERE o.log = ? AND o.id IN (SELECT value FROM json_each(?)) LIMIT 1`,
+        [this.ownLog, list],
+      )
+      if (open) this.#log.closeSegment()
+      hollowByIds(this.database, ids)
+    })
   }
 
   get changes(): number {

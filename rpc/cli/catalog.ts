@@ -85,6 +85,7 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['sync cursors', 'say how far each other device has come', sync('cursors')],
       ['sync erasures', 'say what was erased for good, and where it is gone', sync('erasures')],
       ['sync erasures confirm', 'let a mass erasure of another device go through', sync('confirmErasure')],
+      ['sync compact', 'drop from the log what is superseded and held by all devices', sync('compact')],
       ['operations', 'list the signed operations', sync('operations')],
     ]),
     ...group('Everything else', [

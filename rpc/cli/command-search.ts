@@ -15,12 +15,14 @@ const DEFAULT_ACTION = 'list'
 
 /** The command that a command line names. @throws VivimError `InvalidParams` */
 export function findCommand(argv: readonly string[], entries: readonly CommandEntry[]): FoundCommand {
-  const places = leadingWords(argv, GLOBAL_OPTIONS, 2)
+  const places = leadingWords(argv, GLOBAL_OPTIONS, 3)
   const without = (...taken: number[]) => argv.filter((_, at) => !taken.includes(at))
-  const [first, second] = places
+  const [first, second, third] = places
   if (first === undefined) return { rest: [...argv] }
   const name = argv[first]!
   const byName = new Map(entries.map((entry) => [entry.name, entry]))
+  const triple = third === undefined ? undefined : byName.get(`${name} ${argv[second!]} ${argv[third]}`)
+  if (triple !== undefined) return { entry: triple, rest: without(first, second!, third!) }
   const pair = second === undefined ? undefined : byName.get(`${name} ${argv[second]}`)
   if (pair !== undefined) return { entry: pair, rest: without(first, second!) }
   const alone = byName.get(name)

@@ -47,7 +47,7 @@ export interface Command {
 
 /** A command as the list of commands knows it, without the code behind it. */
 export interface CommandEntry {
-  /** One or two words. */
+  /** One to three words. */
   readonly name: string
   readonly summary: string
   readonly group: string

@@ -84,6 +84,8 @@ export const Device = {
     purged: { number: 2, type: 'blob' },
     /** Up to when its mass erasures are confirmed; counts only when another device wrote it. */
     erasures_confirmed: { number: 3, type: 'integer' },
+    /** Up to where it holds every log: canonical CBOR [[device, incarnation, sequence]…]. */
+    holds: { number: 4, type: 'blob' },
   },
 } as const satisfies ReplicatedEntity
 

@@ -108,6 +108,24 @@ export const syncMethods = {
     examples: [],
     positional: ['id'],
   }),
+  'sync.compact': defineMethod({
+    summary:
+      'Say in the log what this device holds, and drop what is superseded and held by all your devices.',
+    access: 'admin',
+    params: NoParams,
+    result: z.object({
+      /** This device had something new to say. */
+      acknowledged: z.boolean(),
+      /** Operations that every device seen in the last 90 days has acknowledged, of all. */
+      stable: z.int(),
+      operations: z.int(),
+      /** Contents dropped from the log: something later took their place. */
+      dropped: z.int(),
+    }),
+    errors: [],
+    examples: [{ title: 'Now', params: {} }],
+    timeoutMs: 3_600_000,
+  }),
   'sync.operations': defineMethod({
     summary: "List this user's operations, oldest first: the database's flight recorder.",
     access: 'read',

@@ -1,5 +1,6 @@
 import { methodCommand } from '../method-command.ts'
 import {
+  compactedView,
   confirmedView,
   cursorsView,
   erasuresView,
@@ -21,5 +22,6 @@ export const syncCommands = {
   cursors: methodCommand('sync.cursors', { view: cursorsView }),
   erasures: methodCommand('sync.erasures', { view: erasuresView }),
   confirmErasure: methodCommand('sync.erasures.confirm', { view: confirmedView }),
+  compact: methodCommand('sync.compact', { view: compactedView }),
   operations: methodCommand('sync.operations', { view: operationsView }),
 }

@@ -72,6 +72,10 @@ export function confirmedView({ rows }: Result<'sync.erasures.confirm'>): string
   return `Confirmed: ${count(rows, 'row')} erased here, and on your other devices as they hear of it.\n`
 }
 
+export function compactedView({ stable, operations, dropped }: Result<'sync.compact'>): string {
+  return `${stable} of ${count(operations, 'operation')} held by all your devices. Contents dropped from the log: ${dropped}.\n`
+}
+
 export function syncedView({ applied, sent, ms, devices }: Result<'sync.now'>): string {
   if (devices.length === 0) return 'There is no other device yet. `vivimd device pair` adds one.\n'
   const lines = devices

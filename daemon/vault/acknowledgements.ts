@@ -1,0 +1,134 @@
+import { logName } from '../../crdt/frontier.ts'
+import type { ClockState } from '../../crdt/hlc.ts'
+import { decodeOperation, rowOfOperation } from '../../crdt/operation.ts'
+import {
+  type Acknowledging,
+  decodePositions,
+  encodePositions,
+  type StableUpTo,
+  stableSequences,
+} from '../../crdt/stability.ts'
+import { Device } from '../../schema/entities/index.ts'
+import { LIMITS } from '../../schema/limits.ts'
+import { BODY_HEAD_BYTES } from './erasure.ts'
+import type { LogRow, Logs } from './logs.ts'
+import type { Members, StoredMember } from './members.ts'
+import type { Sql } from './sql.ts'
+
+/** A log of the space with the sequence up to which it is stable. */
+export interface StableLog extends LogRow {
+  readonly stable: number
+}
+
+/**
+ * What the devices of a space say in their own logs of holding the others': one column of each device's row, so that
+ * every device sees the same and a new word replaces the last one.
+ */
+export class Acknowledgements {
+  readonly #sql: Sql
+  readonly #logs: Logs
+  readonly #members: Members
+  readonly #space: number
+  readonly #own: Uint8Array
+
+  constructor(options: { sql: Sql; logs: Logs; members: Members; space: number; ownLog: number }) {
+    this.#sql = options.sql
+    this.#logs = options.logs
+    this.#members = options.members
+    this.#space = options.space
+    this.#own = options.logs.deviceOf(options.ownLog).device
+  }
+
+  /**
+   * What this device should say of itself now; undefined when it has, or when nothing came since but other devices'
+   * words of this kind: they need no answer, or there would be no end.
+   */
+  owed(deviceDid: string): Uint8Array | undefined {
+    const said = this.#holdsOf(deviceDid)
+    const positions = this.#foreignLogs().map((log) => ({ ...log, sequence: this.#heldUpTo(log) }))
+    const news = positions.some((position) => this.#saysMore(position, said.get(logName(position)) ?? 0))
+    return news ? encodePositions(positions) : undefined
+  }
+
+  /** The devices that are counted on: those seen within the time that a device may be away. */
+  present(now: number): StoredMember[] {
+    return this.#members.list().filter((member) => this.#isPresent(member, now))
+  }
+
+  /** The logs of the space, with how far each of the devices that are counted on holds them. */
+  stableLogs(now: number): StableLog[] {
+    const devices = this.present(now).map(
+      ({ device, deviceDid }): Acknowledging => ({ device, holds: this.#holdsOf(deviceDid) }),
+    )
+    const logs = this.#logs.list(this.#space)
+    const known = devices.length > 0 ? devices : [{ device: this.#own, holds: new Map() }]
+    const heads = logs.map((log) => ({ ...log, sequence: log.head_seq }))
+    const stable = stableSequences(heads, known)
+    return logs.map((log) => ({ ...log, stable: stable.get(logName(log)) ?? 0 }))
+  }
+
+  /** By log, the stamp of its last stable operation that still has one. */
+  stableUpTo(logs: readonly StableLog[]): StableUpTo {
+    const stamps = new Map<number, ClockState | undefined>()
+    for (const { ref, stable } of logs) stamps.set(ref, this.#lastStamp(ref, stable))
+    return (log) => stamps.get(log)
+  }
+
+  #isPresent({ device, knownSince }: StoredMember, now: number): boolean {
+    if (Buffer.compare(device, this.#own) === 0) return true
+    const presence = this.#sql.get<{ last_seen_at: number }>(
+      'SELECT last_seen_at FROM device_presence WHERE device = ?',
+      [device],
+    )
+    const stamps = this.#logs
+      .list(this.#space)
+      .filter((log) => Buffer.compare(log.device, device) === 0)
+      .map((log) => this.#lastStamp(log.ref, log.head_seq)?.ms ?? 0)
+    const seen = Math.max(knownSince, presence?.last_seen_at ?? 0, ...stamps)
+    return seen >= now - LIMITS.deviceAwayMs
+  }
+
+  #foreignLogs(): LogRow[] {
+    return this.#logs
+      .list(this.#space)
+      .filter(({ device, head_seq }) => head_seq > 0 && Buffer.compare(device, this.#own) !== 0)
+  }
+
+  /** An operation that waits is not held yet: nothing jumps over it. */
+  #heldUpTo({ ref, head_seq }: LogRow): number {
+    const first = this.#sql.get<{ seq: number | null }>(
+      'SELECT min(seq) AS seq FROM held_operations WHERE log = ?',
+      [ref],
+    )?.seq
+    return first ? first - 1 : head_seq
+  }
+
+  #saysMore({ ref, sequence }: LogRow & { sequence: number }, from: number): boolean {
+    if (sequence <= from) return false
+    const heads = this.#sql.all<{ head: Uint8Array | null }>(
+      `SELECT substr(body, 1, ${BODY_HEAD_BYTES}) AS head FROM sync_operations
+       WHERE log = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT 1000`,
+      [ref, from, sequence],
+    )
+    return (
+      heads.length === 1000 ||
+      heads.some(({ head }) => !head || rowOfOperation(head)?.table !== Device.number)
+    )
+  }
+
+  #holdsOf(deviceDid: string): Map<string, number> {
+    const row = this.#sql.get<{ holds: Uint8Array | null }>(
+      'SELECT holds FROM devices WHERE space = ? AND id = ?',
+      [this.#space, deviceDid],
+    )
+    return row?.holds ? decodePositions(row.holds) : new Map()
+  }
+
+  #lastStamp(log: number, upTo: number): ClockState | undefined {
+    const row = this.#sql.get<{ body: Uint8Array }>(
+      'SELECT body FROM sync_operations WHERE log = ? AND seq <= ? AND body IS NOT NULL ORDER BY seq DESC LIMIT 1',
+      [log, upTo],
+    )
+    return row && decodeOperation(row.body).hlc
+  }
+}

@@ -1,0 +1,97 @@
+import { unpackStamps } from '../../crdt/stamps.ts'
+import { Device } from '../../schema/entities/index.ts'
+import { LIMITS } from '../../schema/limits.ts'
+import { Acknowledgements } from './acknowledgements.ts'
+import { findSuperseded } from './compaction.ts'
+import type { OpenVault } from './open-vault.ts'
+import type { Pace } from './pace.ts'
+
+export interface UpkeepResult {
+  /** This device said anew what it holds. */
+  readonly acknowledged: boolean
+  /** Operations that all devices which are counted on have acknowledged, of all. */
+  readonly stable: number
+  readonly operations: number
+  /** Bodies dropped. */
+  readonly dropped: number
+}
+
+/** What a vault does now and then so that its past does not grow for ever: says what it holds, drops what is superseded. */
+export class Upkeep {
+  readonly #vault: OpenVault
+  readonly #deviceDid: string
+  readonly #acknowledgements: Acknowledgements
+  /** The stable positions that were last worked through, as text: nothing new is stable until they change. */
+  #done: string | undefined
+  #running: Promise<UpkeepResult> | undefined
+  #stopped = false
+
+  constructor(vault: OpenVault, deviceDid: string) {
+    this.#vault = vault
+    this.#deviceDid = deviceDid
+    this.#acknowledgements = new Acknowledgements({ ...vault, sql: vault })
+  }
+
+  /** `now`: also says what it holds if it has said so a short time ago. One at a time: a second call joins the first. */
+  run(pace: Pace, now = false): Promise<UpkeepResult> {
+    this.#running ??= this.#run(pace, now).finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  /** Resolves when nothing of it runs any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#running?.catch(() => {})
+  }
+
+  async #run(pace: Pace, now: boolean): Promise<UpkeepResult> {
+    const acknowledged = this.#acknowledge(now)
+    const logs = this.#acknowledgements.stableLogs(this.#vault.now())
+    const dropped = await this.#compact(pace)
+    return {
+      acknowledged,
+      stable: logs.reduce((sum, { stable }) => sum + stable, 0),
+      operations: logs.reduce((sum, { head_seq }) => sum + head_seq, 0),
+      dropped,
+    }
+  }
+
+  #acknowledge(now: boolean): boolean {
+    const { members } = this.#vault
+    if (members.list().length < 2) return false
+    const holds = this.#acknowledgements.owed(this.#deviceDid)
+    if (!holds || (!now && this.#saidAt() > this.#vault.now() - LIMITS.acknowledgeMs)) return false
+    this.#vault.transact((tx) =>
+      tx.write([{ kind: 'UPDATE', entity: 'Device', key: this.#deviceDid, values: { holds } }]),
+    )
+    return true
+  }
+
+  #saidAt(): number {
+    const row = this.#vault.get<{ clock: Uint8Array }>(
+      'SELECT clock FROM devices WHERE space = ? AND id = ?',
+      [this.#vault.space, this.#deviceDid],
+    )
+    return (row && unpackStamps(row.clock).get(Device.columns.holds.number)?.ms) ?? 0
+  }
+
+  async #compact(pace: Pace): Promise<number> {
+    const logs = this.#acknowledgements.stableLogs(this.#vault.now())
+    const state = logs.map(({ ref, stable }) => `${ref}:${stable}`).join()
+    if (state === this.#done) return 0
+    const stableUpTo = this.#acknowledgements.stableUpTo(logs)
+    let dropped = 0
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      await pace()
+      if (this.#stopped) return dropped
+      const { ids, next } = findSuperseded(this.#vault, this.#vault.space, after, stableUpTo)
+      if (ids.length > 0) this.#vault.dropBodies(ids)
+      dropped += ids.length
+      after = next
+    }
+    this.#done = state
+    return dropped
+  }
+}
