@@ -10,9 +10,8 @@ import type { Sql } from './sql.ts'
 export interface EraserOptions {
   readonly sql: Sql
   readonly space: number
-  /** The log this device writes. */
-  readonly ownLog: number
-  readonly log: OperationLog
+  /** The log this device writes now. */
+  readonly log: () => OperationLog
   readonly rows: RowStore
   readonly held: HeldOperations
   readonly markers: ErasedMarkers
@@ -32,7 +31,8 @@ export class Eraser {
 
   /** What this device erases. */
   erase(rows: readonly RowName[]): void {
-    const { sql, log, markers, erasures, ownLog } = this.#deps
+    const { sql, markers, erasures } = this.#deps
+    const log = this.#deps.log()
     log.flush()
     log.closeSegment()
     hollowOperations(sql, rows)
@@ -41,7 +41,7 @@ export class Eraser {
       const marker = markers.add(row)
       const operation = this.#deps.operation(row.entity, marker)
       log.append(operation)
-      erasures.add({ entity: row.entity, marker, log: ownLog, seq: log.sequence, ms: operation.hlc.ms })
+      erasures.add({ entity: row.entity, marker, log: log.ref, seq: log.sequence, ms: operation.hlc.ms })
     }
     this.#purgeLater()
   }
@@ -49,8 +49,8 @@ export class Eraser {
   /** What another device erased goes here as well: rows, bodies of operations, and the open segment's seed. */
   eraseMarked(erased: readonly Erasure[]): RowName[] {
     if (erased.length === 0) return []
-    const { sql, log, markers, erasures } = this.#deps
-    log.closeSegment()
+    const { sql, markers, erasures } = this.#deps
+    this.#deps.log().closeSegment()
     for (const erasure of erased) {
       markers.addMarker(erasure)
       erasures.add(erasure)

@@ -2,7 +2,6 @@ import { type KeyObject, sign as signEd25519 } from 'node:crypto'
 import { deviceTag } from '../../crdt/device.ts'
 import type { LogPosition } from '../../crdt/frontier.ts'
 import { type ClockState, hlcFromText, hlcToText, tick } from '../../crdt/hlc.ts'
-import { GENESIS_HASH } from '../../crdt/log.ts'
 import { TOMBSTONE } from '../../crdt/merge.ts'
 import type { Operation } from '../../crdt/operation.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
@@ -15,6 +14,7 @@ import { Eraser } from './eraser.ts'
 import { ErasedMarkers, hollowByIds, type RowName } from './erasure.ts'
 import { Erasures } from './erasures.ts'
 import { HeldOperations } from './held-operations.ts'
+import { Incarnations, type OwnLog } from './incarnations.ts'
 import { Logs } from './logs.ts'
 import { Members, type ReadMember } from './members.ts'
 import { latestSchemaVersion, migrate, removeCopies } from './migrations.ts'
@@ -105,13 +105,15 @@ class FileVault implements OpenVault {
   readonly logs: Logs
   readonly rows: RowStore
   readonly space: number
-  readonly ownLog: number
   readonly now: () => number
   readonly #path: string
   readonly #sealing: Sealing
   readonly #blobs: Blobs
   readonly #erased: ErasedMarkers
-  readonly #log: OperationLog
+  readonly #openLog: (own: OwnLog) => OperationLog
+  readonly #incarnations: Incarnations
+  #own: OwnLog
+  #log: OperationLog
   readonly #remote: RemoteOperations
   readonly #eraser: Eraser
   readonly members: Members
@@ -133,27 +135,35 @@ class FileVault implements OpenVault {
     this.logs = new Logs(database)
     const device = publicKeyOf(options.deviceKey)
     this.#tag = deviceTag(device)
-    const { space, log, incarnation } = this.#prepare(options, device)
+    const space = this.#prepare(options)
     this.space = space
-    this.ownLog = log
+    this.#incarnations = new Incarnations({
+      sql: database,
+      space,
+      device,
+      vaultPath: options.path,
+      random: options.random,
+    })
+    this.#own = this.#incarnations.open()
     this.rows = new RowStore(database, this.logs.deviceOf)
     this.#erased = new ErasedMarkers(database, space, options.spaceSecret)
     this.#clock = this.#storedClock()
-    this.#log = new OperationLog({
-      sql: database,
-      ref: log,
-      id: { space: privateSpaceId(options.did), device, incarnation },
-      sign: (message) => signEd25519(null, message, options.deviceKey),
-      random: options.random,
-    })
+    this.#openLog = ({ ref, incarnation }) =>
+      new OperationLog({
+        sql: database,
+        ref,
+        id: { space: privateSpaceId(options.did), device, incarnation },
+        sign: (message) => signEd25519(null, message, options.deviceKey),
+        random: options.random,
+      })
+    this.#log = this.#openLog(this.#own)
     this.members = new Members(database, options.readMember)
     this.held = new HeldOperations(database)
     this.erasures = new Erasures(database, this.logs, space)
     this.#eraser = new Eraser({
       sql: database,
       space,
-      ownLog: log,
-      log: this.#log,
+      log: () => this.#log,
       rows: this.rows,
       held: this.held,
       markers: this.#erased,
@@ -171,7 +181,7 @@ class FileVault implements OpenVault {
       erasures: this.erasures,
       space,
       spaceId: privateSpaceId(options.did),
-      ownLog: log,
+      ownLog: () => this.ownLog,
       verify: options.verify,
       isConfirmed: (writer, ms) =>
         this.members
@@ -207,6 +217,7 @@ class FileVault implements OpenVault {
       return value
     })
     if (this.#clock !== clock) {
+      this.#incarnations.committed()
       this.#changes++
       this.onCommit()
     }
@@ -225,7 +236,7 @@ class FileVault implements OpenVault {
     const received = this.#transact(() => {
       const clock = this.#clock
       const taken = take()
-      if (taken.ownLogGrew) this.#log.reload()
+      if (taken.ownLogGrew) this.#beginIncarnation()
       this.#clock = taken.clock
       const hidden = this.#eraser.hide(taken.hidden)
       const erased = this.#eraser.eraseMarked(taken.erased)
@@ -234,14 +245,22 @@ class FileVault implements OpenVault {
       if (this.#clock !== clock) this.#storeClock()
       return taken
     })
+    this.#incarnations.committed()
     this.#changes++
     if (received.operations > 0) this.onCommit()
     return received
   }
 
+  /** Somebody else writes this device's log: a copy of this vault. It goes on in one of its own. */
+  #beginIncarnation(): void {
+    this.#own = this.#incarnations.begin()
+    this.#log = this.#openLog(this.#own)
+  }
+
   #transact<T>(work: () => T): T {
     if (this.database.inTransaction) throw new Error('transactions do not nest')
-    const rollBackLog = this.#log.snapshot()
+    const [own, log] = [this.#own, this.#log]
+    const rollBackLog = log.snapshot()
     const clock = this.#clock
     this.database.run('BEGIN IMMEDIATE')
     try {
@@ -251,6 +270,8 @@ class FileVault implements OpenVault {
     } catch (error) {
       if (this.database.inTransaction) this.database.run('ROLLBACK')
       rollBackLog()
+      this.#own = own
+      this.#log = log
       this.#clock = clock
       this.#erased.reload()
       throw error
@@ -311,6 +332,10 @@ class FileVault implements OpenVault {
     })
   }
 
+  get ownLog(): number {
+    return this.#own.ref
+  }
+
   get changes(): number {
     return this.#changes
   }
@@ -341,7 +366,11 @@ class FileVault implements OpenVault {
   }
 
   close(): void {
-    this.database.close()
+    try {
+      this.#incarnations.close()
+    } finally {
+      this.database.close()
+    }
   }
 
   readonly #transaction: VaultTransaction = this.#makeTransaction()
@@ -401,11 +430,8 @@ class FileVault implements OpenVault {
     return { ms: stored.ms, counter: stored.counter }
   }
 
-  /** First opening: meta rows, the private space and this device's log. Later: checks whose file this is. */
-  #prepare(
-    options: VaultOptions,
-    device: Uint8Array,
-  ): { space: number; log: number; incarnation: Uint8Array } {
+  /** First opening: meta rows and the private space. Later: checks whose file this is. Answers the space's number. */
+  #prepare(options: VaultOptions): number {
     const { database } = this
     const owner = metaText(database, 'did')
     if (owner !== undefined && owner !== options.did)
@@ -420,19 +446,7 @@ class FileVault implements OpenVault {
       database.run("INSERT INTO spaces (id, kind) VALUES (?, 'private')", [spaceId])
       database.run('COMMIT')
     }
-    const space = database.get<{ ref: number }>('SELECT ref FROM spaces WHERE id = ?', [spaceId])!.ref
-    const find = () =>
-      database.get<{ ref: number; incarnation: Uint8Array }>(
-        'SELECT ref, incarnation FROM logs WHERE space = ? AND device = ? ORDER BY ref DESC LIMIT 1',
-        [space, device],
-      )
-    if (!find())
-      database.run(
-        'INSERT INTO logs (space, device, incarnation, head_seq, head_hash) VALUES (?, ?, ?, 0, ?)',
-        [space, device, options.random(8), GENESIS_HASH],
-      )
-    const { ref, incarnation } = find()!
-    return { space, log: ref, incarnation }
+    return database.get<{ ref: number }>('SELECT ref FROM spaces WHERE id = ?', [spaceId])!.ref
   }
 }
 

@@ -109,11 +109,6 @@ export class OperationLog {
     }
   }
 
-  /** After the log grew without us: from the stored head on. */
-  reload(): void {
-    this.#state = this.#load()
-  }
-
   #roomFor(bytes: number): OpenSegment {
     const { segment } = this.#state
     if (segment && segment.count < LIMITS.segmentOperations && segment.bytes + bytes <= LIMITS.segmentBytes)

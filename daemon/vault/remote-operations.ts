@@ -39,7 +39,8 @@ export interface RemoteOperationsOptions {
   readonly erasures: Erasures
   readonly space: number
   readonly spaceId: Uint8Array
-  readonly ownLog: number
+  /** The log this device writes now. */
+  readonly ownLog: () => number
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
   /** The device is certified and may write in this space. */
   /** Another device of the person's confirmed what this one erased up to that moment. */
@@ -80,7 +81,7 @@ export class RemoteOperations {
     for (const bytes of segments) this.#segment(decode(bytes), batch)
     this.#deps.rows.merge(this.#deps.space, batch.merging)
     this.#guard(batch)
-    return batch.received(this.#deps.ownLog)
+    return batch.received(this.#deps.ownLog())
   }
 
   /** Merges held operations that are due. Those of tables this program still does not know go back to waiting. */
@@ -93,7 +94,7 @@ export class RemoteOperations {
       if (operation) this.#place(operation, this.#deps.erased.covers(operation), { log, seq, hash }, batch)
     }
     rows.merge(space, batch.merging)
-    return batch.received(this.#deps.ownLog)
+    return batch.received(this.#deps.ownLog())
   }
 
   #segment(segment: ShippedSegment, batch: Batch): void {
@@ -221,7 +222,7 @@ export class RemoteOperations {
   #guard(batch: Batch): void {
     const { erasures, logs, held, ownLog, isConfirmed } = this.#deps
     const byDevice = Map.groupBy(batch.erased, ({ log }) => logs.deviceOf(log).device)
-    const own = logs.deviceOf(ownLog).device
+    const own = logs.deviceOf(ownLog()).device
     for (const [device, arriving] of byDevice) {
       if (Buffer.compare(device, own) === 0 || !erasures.tooMany(device, arriving)) continue
       for (const erasure of arriving) {
