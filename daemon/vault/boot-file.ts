@@ -10,7 +10,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 
 /** How far this device's log was when it was written last. */
 export interface LogMark {
@@ -43,7 +43,7 @@ export class BootFile {
   #file: number | undefined
 
   constructor(vaultPath: string) {
-    this.#path = join(dirname(vaultPath), 'boot')
+    this.#path = `${vaultPath}.boot`
   }
 
   read(): BootRecord | undefined {

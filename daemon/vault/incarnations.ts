@@ -125,7 +125,9 @@ export class Incarnations {
        WHERE l.space = ? AND l.device = ? AND l.incarnation = ?`,
       [sequence, this.#space, this.#device, incarnation],
     )
-    return row !== undefined && row.head_seq >= sequence && (!row.hash || Buffer.compare(row.hash, hash) === 0)
+    return (
+      row !== undefined && row.head_seq >= sequence && (!row.hash || Buffer.compare(row.hash, hash) === 0)
+    )
   }
 
   #mark(): LogMark {
