@@ -252,7 +252,7 @@ export class UserDatabaseManager {
     return this.#keystore.unlock(did)
   }
 
-  #start(keys: UserKeys): Promise<UserHost> {
+  async #start(keys: UserKeys): Promise<UserHost> {
     const {
       now,
       log,
@@ -265,6 +265,10 @@ export class UserDatabaseManager {
     const { did, deviceDid, deviceKey, vaultKey, spaceSecret } = keys
     const folder = this.#folderOf(did)
     folder.make()
+    if (folder.databaseIsLost)
+      throw new VivimError('Corrupt', 'The database of that user is gone.', {
+        hint: 'Put a backup in its place, or delete the user here and pair this node again.',
+      })
     const openedAt = now()
     const engine: Omit<UserEngineOptions, EngineListeners> = {
       did,
@@ -277,7 +281,7 @@ export class UserDatabaseManager {
       privateFolders,
       ...(tokenizer ? { tokenizer: tokenizer() } : {}),
     }
-    return openHost(engine, {
+    const host = await openHost(engine, {
       now,
       log,
       ...(deadlineOf ? { deadlineOf } : {}),
@@ -285,6 +289,8 @@ export class UserDatabaseManager {
       onCommitted: (frontier) => this.#options.onCommitted?.(did, frontier),
       onDeath: () => this.#died(did, openedAt, folder),
     })
+    folder.markDatabaseMade()
+    return host
   }
 
   /** At once, not later: the answer that follows may acknowledge the work. */

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createFile, syncFolder } from '../identity/atomic-file.ts'
 import { userHash } from '../identity/user-hash.ts'
@@ -6,6 +6,7 @@ import { userHash } from '../identity/user-hash.ts'
 const PRIVATE = 0o700
 const PENDING = 'work.pending'
 const SHARED = 'devices.several'
+const MADE = 'vault.made'
 
 /** Where one user's files are: `<users>/<aa>/<hash>`; `aa`, the hash's first two digits, keeps folders small. */
 export class UserFolder {
@@ -60,6 +61,15 @@ export class UserFolder {
 
   markOtherDevices(some: boolean): void {
     if (some !== this.hasOtherDevices) this.#mark(SHARED, some)
+  }
+
+  /** The database was here and is gone, or is empty: a new one in its place would look as if nothing had ever been. */
+  get databaseIsLost(): boolean {
+    return this.#has(MADE) && (statSync(this.databasePath, { throwIfNoEntry: false })?.size ?? 0) === 0
+  }
+
+  markDatabaseMade(): void {
+    if (!this.#has(MADE)) this.#mark(MADE, true)
   }
 
   #has(name: string): boolean {

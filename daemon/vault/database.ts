@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import sqlite, { type Statement } from 'node-sqlite3-wasm'
 import { VivimError } from '../../schema/errors.ts'
@@ -6,6 +6,8 @@ import type { Sql, SqlValue } from './sql.ts'
 
 type Row = Record<string, SqlValue>
 
+/** With so little left a write that failed failed for want of room: a commit of a large import writes about as much. */
+const FULL_BYTES = 1024 * 1024
 /** Prepared statements kept per database; the least recently used one goes first. */
 const STATEMENTS_KEPT = 300
 
@@ -28,10 +30,11 @@ export class Database implements Sql {
   }
 
   #open(): InstanceType<typeof sqlite.Database> {
-    const database = guard(() => new sqlite.Database(this.#path))
+    const database = guard(this.#path, () => new sqlite.Database(this.#path))
+    const set = (text: string) => pragma(database, this.#path, text)
     try {
-      pragma(database, 'locking_mode = EXCLUSIVE')
-      if (pragma(database, 'journal_mode = WAL') !== 'wal')
+      set('locking_mode = EXCLUSIVE')
+      if (set('journal_mode = WAL') !== 'wal')
         throw new VivimError(
           'UserUnavailable',
           'The database cannot use a write-ahead log on this file system.',
@@ -39,15 +42,15 @@ export class Database implements Sql {
             hint: 'Keep the data directory on a local disk.',
           },
         )
-      pragma(database, 'synchronous = FULL')
-      pragma(database, 'trusted_schema = OFF')
-      pragma(database, 'secure_delete = ON')
-      pragma(database, 'temp_store = MEMORY')
+      set('synchronous = FULL')
+      set('trusted_schema = OFF')
+      set('secure_delete = ON')
+      set('temp_store = MEMORY')
       // 16 MB of log before it is moved into the file: a fourth of the default's rewriting during imports.
-      pragma(database, 'wal_autocheckpoint = 4000')
+      set('wal_autocheckpoint = 4000')
       // Grows with use, so a small vault stays small; with 8 MB, deriving 200k units spent its time reading pages again.
-      pragma(database, 'cache_size = -32000')
-      pragma(database, 'foreign_keys = OFF')
+      set('cache_size = -32000')
+      set('foreign_keys = OFF')
       return database
     } catch (error) {
       database.close()
@@ -70,7 +73,7 @@ export class Database implements Sql {
 
   /** Runs a script of several statements without parameters. */
   script(sql: string): void {
-    guard(() => this.#database.exec(sql))
+    guard(this.#path, () => this.#database.exec(sql))
   }
 
   /**
@@ -98,10 +101,10 @@ export class Database implements Sql {
       chmodSync(copy, 0o600)
     } catch (error) {
       rmSync(copy, { force: true })
-      throw translate(error)
+      throw translate(error, dirname(this.#path))
     }
     this.checkpoint()
-    guard(() => this.#database.close())
+    guard(this.#path, () => this.#database.close())
     try {
       renameSync(copy, this.#path)
       syncFile(dirname(this.#path))
@@ -120,17 +123,17 @@ export class Database implements Sql {
     try {
       this.checkpoint()
     } finally {
-      guard(() => this.#database.close())
+      guard(this.#path, () => this.#database.close())
     }
   }
 
   #pragma(text: string): SqlValue {
-    return pragma(this.#database, text)
+    return pragma(this.#database, this.#path, text)
   }
 
   /** A statement that failed cannot be bound again, so it is not kept. */
   #use<T>(sql: string, work: (statement: Statement) => T): T {
-    return guard(() => {
+    return guard(this.#path, () => {
       const statement = this.#statement(sql)
       try {
         return work(statement)
@@ -166,8 +169,8 @@ export class Database implements Sql {
   }
 }
 
-function pragma(database: InstanceType<typeof sqlite.Database>, text: string): SqlValue {
-  const row = guard(() => database.all(`PRAGMA ${text}`)) as Row[]
+function pragma(database: InstanceType<typeof sqlite.Database>, path: string, text: string): SqlValue {
+  const row = guard(path, () => database.all(`PRAGMA ${text}`)) as Row[]
   return Object.values(row[0] ?? {})[0] ?? null
 }
 
@@ -186,15 +189,25 @@ function syncFile(path: string): void {
 }
 
 /** Turns SQLite's failures into ours; a bug in a statement stays what it is. */
-function guard<T>(work: () => T): T {
+function guard<T>(path: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
-    throw translate(error)
+    throw translate(error, dirname(path))
   }
 }
 
-function translate(error: unknown): unknown {
+/** Less than what a commit may need at once is left. */
+function isFull(folder: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(folder)
+    return bavail * bsize < FULL_BYTES
+  } catch {
+    return false
+  }
+}
+
+function translate(error: unknown, folder: string): unknown {
   if (!(error instanceof Error) || error instanceof VivimError) return error
   const { message } = error
   if (/disk is full|ENOSPC|EDQUOT|out of memory/i.test(message))
@@ -204,7 +217,13 @@ function translate(error: unknown): unknown {
     })
   if (/malformed|not a database|disk image/i.test(message))
     return new VivimError('Corrupt', 'The database is damaged.', { cause: error })
-  if (/disk I\/O error|readonly database|unable to open/i.test(message))
+  // SQLite's file layer only says that a write failed; the file system knows why.
+  if (/disk I\/O error/i.test(message) && isFull(folder))
+    return new VivimError('StorageFull', undefined, {
+      cause: error,
+      hint: 'Free some space; nothing was lost.',
+    })
+  if (/disk I\/O error|readonly database|unable to open|could not open|EROFS|EACCES|EPERM/i.test(message))
     return new VivimError('UserUnavailable', 'The database cannot be read or written.', { cause: error })
   if (/database is locked/i.test(message))
     return new VivimError('UserUnavailable', 'The database is in use by another process.', { cause: error })
