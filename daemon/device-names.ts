@@ -41,7 +41,7 @@ export async function deviceNamed(
 }
 
 /** A call the node makes for itself, in a user's name. */
-function ownCall(): UserCall {
+export function ownCall(): UserCall {
   return {
     maxSecurityLevel: 5,
     mayReadPaths: false,

@@ -34,6 +34,7 @@ export interface NodeContext {
   readonly sync: Pick<SyncService, 'syncNow'>
   readonly pairing: Pick<PairingService, 'start' | 'join' | 'confirm' | 'status' | 'cancel' | 'list'>
   readonly master: Pick<MasterService, 'status' | 'find'>
+  revokeDevice(did: string, params: Params<'devices.revoke'>): Promise<Result<'devices.revoke'>>
   /** Values of the counters by name. */
   counters(): Record<string, number>
   status(): Result<'node.status'>

@@ -25,6 +25,7 @@ import { NetworkSwitch } from './network/network-switch.ts'
 import { networkRole } from './node-config.ts'
 import type { NodeContext } from './node-context.ts'
 import { PairingService } from './pairing/pairing-service.ts'
+import { revokeDevice } from './revoke-device.ts'
 import { SyncService } from './sync/sync-service.ts'
 import { TokenizerService } from './tokenizer/tokenizer-service.ts'
 import { UserDatabaseManager } from './users/user-database-manager.ts'
@@ -220,7 +221,7 @@ async function start(
         now,
         random,
         log: log.child({ subsystem: 'pairing' }),
-        keysOf: (did) => users.keysOf(did),
+        keysOf: async (did) => sync.enrollingKeys(await users.keysOf(did)),
         userOf: (did) => users.list().find((user) => user.did === did),
         ownName: hostname,
         createPairedUser: (user) => users.createPairedUser(user),
@@ -276,6 +277,10 @@ async function start(
       },
     },
     pairing,
+    revokeDevice: async (did, params) => {
+      await keepInStep(await users.keysOf(did))
+      return revokeDevice({ users, sync, now }, did, params)
+    },
     master,
     counters: () => metrics.counters(),
     status: () => ({

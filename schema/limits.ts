@@ -78,6 +78,8 @@ export const LIMITS = {
   syncCreditBytesMax: 16 * 1024 * 1024,
   /** Segments read from the disk at once. */
   syncReadBytes: 256 * 1024,
+  /** Entries of a DID log, cut-offs and wrapped keys that are kept: decades of a large household. */
+  membershipRecords: 8_192,
   /** Frames of member documents that may wait to be verified. */
   syncMembersWaiting: 16,
   /** Frames before a device has shown that it is certified. */

@@ -12,15 +12,20 @@ type DevicesHandlers = Pick<
   | 'devices.pair.confirm'
   | 'devices.pair.status'
   | 'devices.pair.cancel'
+  | 'devices.revoke'
 >
 
-export function devicesHandlers({ pairing }: NodeContext): DevicesHandlers {
+export function devicesHandlers({ pairing, revokeDevice }: NodeContext): DevicesHandlers {
   const chosen = (pairingId: string | undefined, { connection }: RpcCall) =>
     choose(pairing.list(), pairingId, connection).pairingId
   return {
     'devices.pair.start': (_params, { session }) => {
       if (!session) throw new VivimError('Unauthorized')
       return pairing.start(session.did)
+    },
+    'devices.revoke': (params, { session }) => {
+      if (!session) throw new VivimError('Unauthorized')
+      return revokeDevice(session.did, params)
     },
     'devices.pair.join': (params, { signal }) => pairing.join(params, signal),
     'devices.pair.confirm': ({ pairingId, check }, call) =>

@@ -70,6 +70,14 @@ export function readDeviceCertificate(bytes: Uint8Array): DeviceCertificate | un
   return { did, deviceDid, issuer, capabilities, sequence, issuedAt, expiresAt }
 }
 
+/** Keys of the devices that signed certificates of a chain; the root key is not among them. */
+export function issuersIn(chain: readonly Uint8Array[]): Uint8Array[] {
+  return chain.flatMap((bytes) => {
+    const certificate = readDeviceCertificate(bytes)
+    return certificate && certificate.issuer !== certificate.did ? [decodeDid(certificate.issuer)] : []
+  })
+}
+
 function isDidText(value: Cbor | undefined): value is string {
   return typeof value === 'string' && isDid(value)
 }

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { VivimError } from '../../schema/errors.ts'
@@ -182,6 +183,22 @@ export class Keystore {
         : await this.#attempts.attempt(userHash(did), () => this.#tryPassphrase(record, passphrase))
     if (!keys) throw new VivimError('Unauthorized', 'No such user, or not their passphrase.')
     return keys
+  }
+
+  /**
+   * The root key, where this device keeps it under a passphrase.
+   * @throws VivimError `Unauthorized` for a wrong passphrase, and where the root is not on this device; `RateLimited`
+   */
+  async rootKey(did: string, passphrase: string): Promise<KeyObject> {
+    const root = this.#ready(did)?.root
+    const open = () => (root ? openWithPassphrase(passphrase, ['root seed', did], root) : undefined)
+    const seed = root && (await this.#attempts.attempt(userHash(did), async () => open()))
+    if (seed) return privateKeyOfSeed(seed)
+    throw new VivimError(
+      'Unauthorized',
+      root ? 'That is not the passphrase.' : 'The root key is not on this device.',
+      root ? {} : { hint: 'The 24 words of the recovery phrase are the root key.' },
+    )
   }
 
   /** Shreds the user's keys and name in one step; `remove` ends it once the database is gone. */

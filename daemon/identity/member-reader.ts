@@ -1,4 +1,8 @@
+import type { VerifyRoot } from '../../crdt/membership-entry.ts'
 import type { ReadMember } from '../vault/members.ts'
+import { issuersIn } from './device-certificate.ts'
+import { decodeDid } from './did.ts'
+import { verify } from './ed25519.ts'
 import { readMemberDocument } from './member-document.ts'
 
 /** Reads the documents of one person's devices, and of nobody else's. */
@@ -8,6 +12,13 @@ export function memberReader(did: string): ReadMember {
     if (!document || document.did !== did || !document.certificate.capabilities.includes('sign'))
       return undefined
     const { device, deviceDid, certificate, sequence } = document
-    return { device, deviceDid, capabilities: certificate.capabilities, sequence }
+    const issuers = issuersIn(document.chain)
+    return { device, deviceDid, capabilities: certificate.capabilities, issuers, sequence }
   }
+}
+
+/** Whether the root key of this person signed a message. */
+export function rootVerifier(did: string): VerifyRoot {
+  const root = decodeDid(did)
+  return (message, signature) => verify(root, message, signature)
 }

@@ -12,24 +12,27 @@ export interface KnownDevice extends Rendezvous {
 /** The devices of one person as their documents show them. */
 export class KnownDevices {
   readonly #did: string
-  readonly #epochs: readonly EpochKey[]
+  readonly #epochs: () => readonly EpochKey[]
   #documents: readonly (MemberDocument & { readonly bytes: Uint8Array })[] = []
   #devices: readonly KnownDevice[] = []
+  #excluded: ReadonlySet<string> = new Set()
 
-  constructor(did: string, epochs: readonly EpochKey[]) {
+  constructor(did: string, epochs: () => readonly EpochKey[]) {
     this.#did = did
     this.#epochs = epochs
   }
 
-  update({ documents }: Pick<ReplicaMembers, 'documents'>): void {
+  update({ documents, excluded }: Pick<ReplicaMembers, 'documents' | 'excluded'>): void {
+    this.#excluded = new Set(excluded)
     this.#documents = documents.flatMap((bytes) => {
       const document = readMemberDocument(bytes)
       return document?.did === this.#did ? [{ ...document, bytes }] : []
     })
     // A node that was paired a second time is its newest device; the one before is gone.
     const newest = new Map<string, KnownDevice>()
-    for (const document of [...this.#documents].sort((a, b) => a.sequence - b.sequence)) {
-      const rendezvous = openRendezvous(this.#epochs, document.rendezvous)
+    const members = this.#documents.filter(({ deviceDid }) => !this.#excluded.has(deviceDid))
+    for (const document of members.sort((a, b) => a.sequence - b.sequence)) {
+      const rendezvous = openRendezvous(this.#epochs(), document.rendezvous)
       const { device, deviceDid } = document
       if (rendezvous) newest.set(rendezvous.peerId, { ...rendezvous, device, deviceDid })
     }
@@ -40,9 +43,14 @@ export class KnownDevices {
     return this.#devices
   }
 
-  /** How many are certified, reachable or not. */
+  /** How many there are, reachable or not. */
   get count(): number {
-    return this.#documents.length
+    return this.#documents.filter(({ deviceDid }) => !this.#excluded.has(deviceDid)).length
+  }
+
+  /** The person took that device out. */
+  excludes(deviceDid: string): boolean {
+    return this.#excluded.has(deviceDid)
   }
 
   knows(bytes: Uint8Array): boolean {

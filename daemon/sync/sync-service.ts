@@ -1,7 +1,9 @@
+import type { KeyObject } from 'node:crypto'
 import type { Frontier } from '../../crdt/frontier.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
+import type { Revocation } from '../identity/revocation.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
 import type { FrameStream, Network } from '../network/network.ts'
 import { StreamAllowance } from '../network/stream-allowance.ts'
@@ -116,7 +118,23 @@ export class SyncService {
 
   /** What this device's document says of where it is. */
   rendezvous(keys: UserKeys): Uint8Array {
-    return ownRendezvous(this.#network, keys)
+    return ownRendezvous(this.#network, this.currentKeys(keys))
+  }
+
+  /** The same keys with the epochs that began since they were unlocked. */
+  currentKeys(keys: UserKeys): UserKeys {
+    return this.#users.get(keys.did)?.user.keys ?? keys
+  }
+
+  /** The keys with which another device is let in. @throws VivimError `Conflict` while none may be */
+  enrollingKeys(keys: UserKeys): UserKeys {
+    this.#users.get(keys.did)?.user.insistOnEnrolling()
+    return this.currentKeys(keys)
+  }
+
+  /** Takes a device out. @throws as `makeRevocation`; `Unavailable` for a user that is not synchronised yet */
+  async revoke(did: string, rootKey: KeyObject, deviceDid: string): Promise<Revocation> {
+    return this.#user(did).revoke(rootKey, deviceDid)
   }
 
   /** @throws VivimError `Unavailable` while the network is off, `NotFound` for a device that is not theirs */

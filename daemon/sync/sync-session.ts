@@ -179,10 +179,7 @@ export class SyncSession {
         this.#send(encodeFrame(effect.frame))
         break
       case 'save-members':
-        this.#ask(replicate('saveMembers', { documents: effect.documents }), (members) => {
-          this.#options.onMembers(members)
-          return { type: 'members', members: this.#known(members) }
-        })
+        this.#saveMembers(effect.documents)
         break
       case 'read':
         this.#ask(
@@ -220,6 +217,15 @@ export class SyncSession {
       case 'progress':
         break
     }
+  }
+
+  /** What was learned is kept also when the other side, having told it, has nothing more to say to this one. */
+  #saveMembers(documents: readonly Uint8Array[]): void {
+    const saved = this.#options.replicate('saveMembers', { documents }).then((members) => {
+      this.#options.onMembers(members)
+      return members
+    })
+    this.#ask(saved, (members) => ({ type: 'members', members: this.#known(members) }))
   }
 
   #apply(segments: readonly Uint8Array[]): void {

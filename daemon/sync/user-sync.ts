@@ -1,15 +1,19 @@
+import type { KeyObject } from 'node:crypto'
 import { type Frontier, frontierDigest } from '../../crdt/frontier.ts'
 import { openMessage, sealMessage, topicOf } from '../../crdt/sealed-message.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Result } from '../../schema/methods/index.ts'
+import { publicKeyBytes } from '../identity/ed25519.ts'
 import { issueMemberDocument } from '../identity/member-document.ts'
+import { makeRevocation, type Revocation } from '../identity/revocation.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
 import type { FrameStream, Network, Verdict } from '../network/network.ts'
 import type { ReplicaMembers } from '../vault/replica.ts'
 import { decodeAnnouncement, encodeAnnouncement } from './announcement.ts'
 import { DeviceLink } from './device-link.ts'
+import { EpochKeys } from './epoch-keys.ts'
 import { proposeSpace } from './handshake.ts'
 import { type KnownDevice, KnownDevices } from './known-devices.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
@@ -43,10 +47,11 @@ type DeviceOutcome = Result<'sync.now'>['devices'][number]
 
 /** Keeps one person's devices together: finds them, compares with them, tells them of changes. */
 export class UserSync {
-  readonly keys: UserKeys
   readonly #options: UserSyncOptions
   readonly #space: Uint8Array
-  readonly #topics: readonly string[]
+  readonly #epochs: EpochKeys
+  /** Oldest first; old ones are heard still, by devices that have yet to learn of a new epoch. */
+  #topics: readonly string[] = []
   readonly #devices: KnownDevices
   readonly #links = new Map<string, DeviceLink>()
   readonly #sessions = new Set<SyncSession>()
@@ -54,24 +59,36 @@ export class UserSync {
   #announcing: NodeJS.Timeout | undefined
   #beacon: NodeJS.Timeout | undefined
   #beginning: NodeJS.Timeout | undefined
+  #forked = false
   #stopped = false
 
   constructor(options: UserSyncOptions) {
     this.#options = options
-    this.keys = options.keys
-    const { did, epochs } = options.keys
+    const { did, deviceKey } = options.keys
     this.#space = privateSpaceId(did)
-    this.#topics = epochs.map((epoch) => topicOf(epoch, this.#space))
-    this.#devices = new KnownDevices(did, epochs)
+    this.#epochs = new EpochKeys(options.keys, publicKeyBytes(deviceKey), this.#space)
+    this.#devices = new KnownDevices(did, () => this.#epochs.list)
+  }
+
+  /** With the epochs that began since they were unlocked. */
+  get keys(): UserKeys {
+    return { ...this.#options.keys, epochs: this.#epochs.list }
   }
 
   /** Begins to look for the other devices. When the database has no room to open now, it is tried again. */
   async start(): Promise<void> {
-    for (const [index, topic] of this.#topics.entries())
-      this.#options.network.subscribe(topic, (message) => this.#hear(index, message))
+    this.#listen()
     this.#beacon = setInterval(() => void this.#beat(), this.#jittered(LIMITS.syncBeaconMs))
     this.#beacon.unref()
     await this.#begin(FIRST_WAIT_MS)
+  }
+
+  #listen(): void {
+    const topics = this.#epochs.list.map((epoch) => topicOf(epoch, this.#space))
+    for (const topic of topics)
+      if (!this.#topics.includes(topic))
+        this.#options.network.subscribe(topic, (message) => this.#hear(topic, message))
+    this.#topics = topics
   }
 
   async #begin(waitMs: number): Promise<void> {
@@ -226,10 +243,66 @@ export class UserSync {
 
   /** All sessions hear of it: operations of a device they do not know would be refused. */
   #members(members: ReplicaMembers, heardBy?: SyncSession): void {
+    if (this.#stopped) return
+    const newEpoch = this.#epochs.update(members.documents)
     this.#devices.update(members)
+    if (members.forked && !this.#forked) this.#reportFork()
+    this.#forked = members.forked
+    if (newEpoch) this.#beginEpoch()
     this.#options.onMembers(this.#devices.count)
     for (const device of this.otherDevices) this.#linkTo(device)
     for (const session of this.#sessions) if (session !== heardBy) session.members(members)
+  }
+
+  #reportFork(): void {
+    this.#options.count('sync.membership.forks')
+    this.#options.log.warn({}, 'the root key of a user signed two versions of the list of their devices')
+  }
+
+  /** @throws VivimError `Conflict` while nobody can be let in: two versions of the log, or this device is out */
+  insistOnEnrolling(): void {
+    if (this.#devices.excludes(this.keys.deviceDid))
+      throw new VivimError('Conflict', 'This device was taken out of your devices.')
+    if (this.#forked)
+      throw new VivimError(
+        'Conflict',
+        'There are two versions of the list of your devices: none is let in.',
+        {
+          hint: '`vivimd sync` shows where they part. Somebody else may have your recovery phrase.',
+        },
+      )
+  }
+
+  /** Addresses go under the new key, which a device that was taken out does not have. */
+  #beginEpoch(): void {
+    this.#listen()
+    if (!this.#options.network.running || this.#devices.documentOf(this.keys.deviceDid) === undefined) return
+    this.#refreshDocument().catch((error: unknown) =>
+      this.#options.log.warn({ reason: reasonOf(error) }, 'addresses are not told under the new key yet'),
+    )
+  }
+
+  /**
+   * Takes one of the person's devices out, tells the others, and ends its sessions.
+   * @throws as `makeRevocation`
+   */
+  async revoke(rootKey: KeyObject, deviceDid: string): Promise<Revocation> {
+    const { replicate, now, random } = this.#options
+    const [members, frontier] = await Promise.all([replicate('members', {}), replicate('frontier', {})])
+    this.#epochs.update(members.documents)
+    const revocation = makeRevocation({
+      ...members,
+      rootKey,
+      keys: this.keys,
+      deviceDid,
+      frontier,
+      now: now(),
+      random,
+    })
+    this.#members(await replicate('saveMembers', { documents: revocation.documents }))
+    this.#links.get(deviceDid)?.stop()
+    this.#reach()
+    return revocation
   }
 
   #linkTo(device: Pick<KnownDevice, 'deviceDid'>): DeviceLink {
@@ -249,7 +322,8 @@ export class UserSync {
   async #dial(device: KnownDevice): Promise<boolean> {
     const { network, log, random } = this.#options
     const link = this.#linkTo(device)
-    if (this.#stopped || !network.running) return false
+    // The others have nothing to say to a device that was taken out, and it knows.
+    if (this.#stopped || !network.running || this.#devices.excludes(this.keys.deviceDid)) return false
     if (link.dialing || link.session) return true
     link.dialing = true
     try {
@@ -325,7 +399,7 @@ export class UserSync {
 
   #announce(): void {
     const { network, now } = this.#options
-    const [epoch] = this.keys.epochs.slice(-1)
+    const epoch = this.#epochs.list.at(-1)
     const topic = this.#topics.at(-1)
     if (!network.running || !epoch || topic === undefined || !this.#frontier) return
     const message = encodeAnnouncement({ frontier: frontierDigest(this.#frontier), at: now() })
@@ -342,8 +416,8 @@ export class UserSync {
     for (const session of this.#sessions) session.trigger()
   }
 
-  #hear(index: number, message: Uint8Array): Verdict {
-    const bytes = openMessage(this.keys.epochs, this.#topics[index]!, message)
+  #hear(topic: string, message: Uint8Array): Verdict {
+    const bytes = openMessage(this.#epochs.list, topic, message)
     const announcement = bytes && decodeAnnouncement(bytes)
     if (!announcement) return 'reject'
     if (this.#frontier && Buffer.compare(announcement.frontier, frontierDigest(this.#frontier)) !== 0) {

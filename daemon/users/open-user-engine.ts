@@ -6,7 +6,7 @@ import { revealParts, SecretSealer } from '../capture/secret-sealer.ts'
 import { contextMethods } from '../context/methods.ts'
 import { encodeDid } from '../identity/did.ts'
 import { verify } from '../identity/ed25519.ts'
-import { memberReader } from '../identity/member-reader.ts'
+import { memberReader, rootVerifier } from '../identity/member-reader.ts'
 import { Derivation } from '../knowledge/derivation.ts'
 import { knowledgeMethods } from '../knowledge/methods.ts'
 import { detectSpans, maskSpans } from '../knowledge/security/levels.ts'
@@ -48,6 +48,7 @@ export const openUserEngine: OpenUserEngine = async (options) => {
     spaceSecret: options.spaceSecret,
     verify,
     readMember: memberReader(options.did),
+    verifyRoot: rootVerifier(options.did),
     now: () => Date.now() + options.clockOffsetMs,
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
   })

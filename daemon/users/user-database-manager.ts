@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import type { MessagePort } from 'node:worker_threads'
 import type { Frontier } from '../../crdt/frontier.ts'
@@ -163,6 +164,11 @@ export class UserDatabaseManager {
   /** The keys of a user who is unattended or signed in. @throws `Unauthorized` when locked, `NotFound` */
   async keysOf(did: string): Promise<UserKeys> {
     return this.#unlocked.get(did) ?? (await this.#readKeys(did))
+  }
+
+  /** The user's root key, where this device keeps it under a passphrase. @throws as `Keystore.rootKey` */
+  rootKeyOf(did: string, passphrase: string): Promise<KeyObject> {
+    return this.#keystore.rootKey(did, passphrase)
   }
 
   /** Asks a user's vault if it is open; that counts as no use of it. Never throws. */

@@ -10,6 +10,7 @@ import {
 } from '../../crdt/stability.ts'
 import { Device } from '../../schema/entities/index.ts'
 import { LIMITS } from '../../schema/limits.ts'
+import type { Authority } from './authority.ts'
 import { BODY_HEAD_BYTES } from './erasure.ts'
 import type { LogRow, Logs } from './logs.ts'
 import type { Members, StoredMember } from './members.ts'
@@ -28,13 +29,22 @@ export class Acknowledgements {
   readonly #sql: Sql
   readonly #logs: Logs
   readonly #members: Members
+  readonly #authority: Authority
   readonly #space: number
   readonly #own: Uint8Array
 
-  constructor(options: { sql: Sql; logs: Logs; members: Members; space: number; ownLog: number }) {
+  constructor(options: {
+    sql: Sql
+    logs: Logs
+    members: Members
+    authority: Authority
+    space: number
+    ownLog: number
+  }) {
     this.#sql = options.sql
     this.#logs = options.logs
     this.#members = options.members
+    this.#authority = options.authority
     this.#space = options.space
     this.#own = options.logs.deviceOf(options.ownLog).device
   }
@@ -50,9 +60,11 @@ export class Acknowledgements {
     return news ? encodePositions(positions) : undefined
   }
 
-  /** The devices that are counted on: those seen within the time that a device may be away. */
+  /** The devices that are counted on: those seen within the time that a device may be away, and not taken out. */
   present(now: number): StoredMember[] {
-    return this.#members.list().filter((member) => this.#isPresent(member, now))
+    return this.#members
+      .list()
+      .filter((member) => !this.#authority.isTakenOut(member.device) && this.#isPresent(member, now))
   }
 
   /** The logs of the space, with how far each of the devices that are counted on holds them. */

@@ -35,6 +35,7 @@ export class Devices {
           connected,
           lastSeenAt,
           behind,
+          ...this.#standing(device),
         }
       })
     const own = this.#vault.members.list().find(({ deviceDid }) => deviceDid === this.#own)
@@ -49,11 +50,21 @@ export class Devices {
           connected: true,
           lastSeenAt: null,
           behind: null,
+          ...this.#standing(this.#vault.logs.deviceOf(this.#vault.ownLog).device),
         },
         ...others,
       ],
       nextCursor: null,
     }
+  }
+
+  #standing(device: Uint8Array): Pick<Result<'devices.list'>['items'][number], 'state' | 'revokedAt'> {
+    const { authority, records } = this.#vault
+    if (!authority.isTakenOut(device)) return { state: 'member', revokedAt: null }
+    const revokedAt = records.revokedAt(device)
+    return revokedAt === undefined
+      ? { state: 'uncertified', revokedAt: null }
+      : { state: 'revoked', revokedAt }
   }
 
   rename({ deviceDid, name }: Params<'devices.rename'>): Result<'devices.rename'> {
@@ -72,9 +83,10 @@ export class Devices {
 
   /** Names of the person's other devices. */
   others(): string[] {
-    return this.#vault.members
+    const { members, authority } = this.#vault
+    return members
       .list()
-      .filter(({ deviceDid }) => deviceDid !== this.#own)
+      .filter(({ deviceDid, device }) => deviceDid !== this.#own && !authority.isTakenOut(device))
       .map(({ deviceDid }) => this.nameOf(deviceDid))
   }
 

@@ -1,7 +1,7 @@
 import type { Operation } from '../../crdt/operation.ts'
 import type { ReplicatedEntity } from '../../schema/entities/index.ts'
 import { type ErasedMarkers, hollowOperations, nameOf, type RowName } from './erasure.ts'
-import type { Erasure, Erasures } from './erasures.ts'
+import { type Erasure, type Erasures, hidingDeletion } from './erasures.ts'
 import type { HeldOperations } from './held-operations.ts'
 import type { OperationLog } from './operation-log.ts'
 import type { RowStore, StampedOperation } from './row-store.ts'
@@ -70,7 +70,7 @@ export class Eraser {
     const deletions = waiting.flatMap((erasure) => {
       const key = named.get(nameOf(erasure.entity.number, erasure.marker))?.key
       erasures.add(erasure, true, key)
-      return key === undefined ? [] : [deletion(erasure, key)]
+      return key === undefined ? [] : [hidingDeletion(erasure, key)]
     })
     rows.merge(space, deletions)
     return deletions
@@ -101,21 +101,5 @@ export class Eraser {
 
   #purgeLater(): void {
     this.#deps.sql.run('INSERT INTO pending_purges (requested_at) VALUES (?)', [this.#deps.now()])
-  }
-}
-
-/** A deletion that no log holds: the ERASE it stands for waits in one. */
-function deletion({ entity, ms, counter, log, hash }: Erasure, key: string): StampedOperation {
-  return {
-    entity,
-    operation: {
-      hlc: { ms, counter, device: new Uint8Array(8) },
-      kind: 'DELETE',
-      table: entity.number,
-      key,
-      schemaVersion: 0,
-      columns: new Map(),
-    },
-    stamp: { ms, counter, log, hash: hash.slice(0, 8) },
   }
 }

@@ -62,6 +62,16 @@ export class ErasedMarkers {
     this.#known.add(nameOf(entity.number, marker))
   }
 
+  /** The ERASE that made it turned out to be void. */
+  removeMarker({ entity, marker }: Marker): void {
+    this.#sql.run('DELETE FROM erased WHERE space = ? AND table_no = ? AND marker = ?', [
+      this.#space,
+      entity.number,
+      marker,
+    ])
+    this.#known.delete(nameOf(entity.number, marker))
+  }
+
   /** Which of these keys of a table the markers mean. */
   keysOf(entity: ReplicatedEntity, markers: ReadonlySet<string>, keys: Iterable<string>): RowName[] {
     const found: RowName[] = []

@@ -1,10 +1,12 @@
 import { decodeCanonical, encodeCanonical } from '../../crdt/cbor.ts'
 import { logName } from '../../crdt/frontier.ts'
+import { decodeOperation } from '../../crdt/operation.ts'
 import { unpackStamps } from '../../crdt/stamps.ts'
-import { Conversation, Device } from '../../schema/entities/index.ts'
+import { Conversation, Device, ENTITY_BY_NUMBER, type ReplicatedEntity } from '../../schema/entities/index.ts'
 import { LIMITS } from '../../schema/limits.ts'
-import type { Marker } from './erasure.ts'
+import type { Marker, RowName } from './erasure.ts'
 import type { Logs } from './logs.ts'
+import type { StampedOperation } from './row-store.ts'
 import type { Sql } from './sql.ts'
 
 /** An ERASE as it came, with its place and its time. */
@@ -14,6 +16,12 @@ export interface Erasure extends Marker {
   readonly ms: number
   readonly counter: number
   readonly hash: Uint8Array
+}
+
+export interface WithdrawnErasure extends Marker {
+  /** It waited, and hid the row of this key meanwhile. */
+  readonly pending: boolean
+  readonly key: string | null
 }
 
 /** ERASEs of one moment. */
@@ -64,6 +72,47 @@ export class Erasures {
         [log, seq],
       )?.key ?? undefined
     )
+  }
+
+  /** Forgets the ERASEs of a run, which turned out to be void, and answers them. */
+  withdraw({ log, first, last }: Pick<ErasureRun, 'log' | 'first' | 'last'>): WithdrawnErasure[] {
+    const found = this.#sql.all<{
+      table_no: number
+      marker: Uint8Array
+      pending: number
+      key: string | null
+    }>(
+      'DELETE FROM erasures WHERE log = ? AND seq BETWEEN ? AND ? RETURNING table_no, marker, pending, key',
+      [log, first, last],
+    )
+    return found.flatMap(({ table_no, marker, pending, key }) => {
+      const entity = ENTITY_BY_NUMBER.get(table_no)
+      return entity ? [{ entity, marker, pending: pending === 1, key }] : []
+    })
+  }
+
+  /** Whether an ERASE of that row was applied. */
+  has({ number }: ReplicatedEntity, marker: Uint8Array): boolean {
+    return (
+      this.#sql.get('SELECT 1 FROM erasures WHERE table_no = ? AND marker = ? AND pending = 0', [
+        number,
+        marker,
+      ]) !== undefined
+    )
+  }
+
+  /** The deletions under which ERASEs that wait hide a row. */
+  hiding({ entity, key }: RowName): StampedOperation[] {
+    const waiting = this.#sql.all<{ log: number; hash: Uint8Array; body: Uint8Array }>(
+      `SELECT e.log, o.hash, o.body FROM erasures e
+       JOIN sync_operations o ON o.log = e.log AND o.seq = e.seq AND o.branch = 0
+       WHERE e.table_no = ? AND e.key = ? AND e.pending = 1`,
+      [entity.number, key],
+    )
+    return waiting.map(({ log, hash, body }) => {
+      const { ms, counter } = decodeOperation(body).hlc
+      return hidingDeletion({ entity, log, hash, ms, counter }, key)
+    })
   }
 
   runs(limit: number): ErasureRun[] {
@@ -175,6 +224,25 @@ export class Erasures {
       this.#space,
       deviceDid,
     ])
+  }
+}
+
+/** A deletion that no log holds: the ERASE it stands for waits in one. */
+export function hidingDeletion(
+  { entity, ms, counter, log, hash }: Omit<Erasure, 'marker' | 'seq'>,
+  key: string,
+): StampedOperation {
+  return {
+    entity,
+    operation: {
+      hlc: { ms, counter, device: new Uint8Array(8) },
+      kind: 'DELETE',
+      table: entity.number,
+      key,
+      schemaVersion: 0,
+      columns: new Map(),
+    },
+    stamp: { ms, counter, log, hash: hash.slice(0, 8) },
   }
 }
 

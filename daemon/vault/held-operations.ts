@@ -2,10 +2,10 @@ import { rowOfOperation } from '../../crdt/operation.ts'
 import type { Sql } from './sql.ts'
 
 /**
- * Why an operation waits: its stamp is ahead of our time, a newer program's kind, table, column or name, or an ERASE
- * among too many of one device.
+ * Why an operation waits: its stamp is ahead of our time, a newer program's kind, table, column or name, an ERASE among
+ * too many of one device, or what decides whether it counts has not come.
  */
-export type HoldReason = 'future' | 'schema' | 'mass-erasure'
+export type HoldReason = 'future' | 'schema' | 'mass-erasure' | 'membership'
 
 export interface HeldOperation {
   readonly log: number
@@ -40,6 +40,11 @@ export class HeldOperations {
   /** Takes out those of a newer program: called once that program runs. */
   takeUnknown(): HeldOperation[] {
     return this.#take("h.reason = 'schema'", [])
+  }
+
+  /** Takes out those that wait for what decides whether they count. */
+  takeUndecided(): HeldOperation[] {
+    return this.#take("h.reason = 'membership'", [])
   }
 
   count(): number {

@@ -1,5 +1,3 @@
-import { encodeCanonical } from '../../crdt/cbor.ts'
-import { sha256 } from '../../crdt/hash.ts'
 import type { Sql } from './sql.ts'
 
 /** A device of the space, as the document it signed shows it. */
@@ -8,6 +6,8 @@ export interface Member {
   readonly device: Uint8Array
   readonly deviceDid: string
   readonly capabilities: readonly string[]
+  /** Keys of the devices between the root key and this one that certified each other. */
+  readonly issuers: readonly Uint8Array[]
   /** Of two documents of one device the higher sequence counts. */
   readonly sequence: number
 }
@@ -21,7 +21,7 @@ export interface StoredMember extends Member {
   readonly knownSince: number
 }
 
-/** The devices that may write in this space: whoever is certified. Only grows. */
+/** The devices that are certified; those the DID log excludes are among them. Only grows. */
 export class Members {
   readonly #sql: Sql
   readonly #read: ReadMember
@@ -45,7 +45,17 @@ export class Members {
   }
 
   has(device: Uint8Array): boolean {
-    return this.list().some((member) => Buffer.compare(member.device, device) === 0)
+    return this.#find(device) !== undefined
+  }
+
+  /** Undefined for a device that is not certified, as far as is known. */
+  issuersOf(device: Uint8Array): readonly Uint8Array[] | undefined {
+    return this.#find(device)?.issuers
+  }
+
+  /** After a rollback. */
+  reload(): void {
+    this.#stored = undefined
   }
 
   /** Keeps what is new and verifies; answers whether anything was. */
@@ -67,11 +77,7 @@ export class Members {
     return changed
   }
 
-  /** First 8 bytes of SHA-256 over the CBOR array of the documents in byte order. */
-  digest(): Uint8Array {
-    const documents = this.list()
-      .map(({ document }) => Buffer.from(document))
-      .sort(Buffer.compare)
-    return sha256(encodeCanonical(documents)).slice(0, 8)
+  #find(device: Uint8Array): StoredMember | undefined {
+    return this.list().find((member) => Buffer.compare(member.device, device) === 0)
   }
 }

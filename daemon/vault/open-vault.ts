@@ -2,28 +2,32 @@ import { type KeyObject, sign as signEd25519 } from 'node:crypto'
 import { deviceTag } from '../../crdt/device.ts'
 import type { LogPosition } from '../../crdt/frontier.ts'
 import { type ClockState, hlcFromText, hlcToText, tick } from '../../crdt/hlc.ts'
-import { TOMBSTONE } from '../../crdt/merge.ts'
+import type { VerifyRoot } from '../../crdt/membership-entry.ts'
 import type { Operation } from '../../crdt/operation.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
-import { isStorableText, validityOf } from '../../crdt/validity.ts'
-import { ENTITY_BY_NAME, type ReplicatedEntity, type Value } from '../../schema/entities/index.ts'
+import { validityOf } from '../../crdt/validity.ts'
+import type { ReplicatedEntity, Value } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
+import { Authority } from './authority.ts'
 import { Blobs } from './blobs.ts'
 import { Database } from './database.ts'
 import { Eraser } from './eraser.ts'
 import { ErasedMarkers, hollowByIds, type RowName } from './erasure.ts'
 import { Erasures } from './erasures.ts'
+import { columnsOf, entityOf } from './fact-columns.ts'
 import { HeldOperations } from './held-operations.ts'
 import { Incarnations, type OwnLog } from './incarnations.ts'
 import { Logs } from './logs.ts'
 import { Members, type ReadMember } from './members.ts'
+import { MembershipRecords } from './membership-records.ts'
 import { latestSchemaVersion, migrate, removeCopies } from './migrations.ts'
 import { OperationLog } from './operation-log.ts'
-import { type Received, RemoteOperations } from './remote-operations.ts'
+import { metaText, prepareSpace } from './prepare-space.ts'
+import { nothingReceived, type Received, RemoteOperations } from './remote-operations.ts'
 import { RowStore, type StampedOperation } from './row-store.ts'
 import { Sealing } from './sealing.ts'
 import { readSegments } from './segment-reader.ts'
-import type { Sql, SqlValue } from './sql.ts'
+import type { SqlValue } from './sql.ts'
 import type { FactChange, Vault, VaultTransaction } from './vault.ts'
 
 export interface VaultOptions {
@@ -39,6 +43,7 @@ export interface VaultOptions {
   /** The one Ed25519 verification rule. */
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
   readonly readMember: ReadMember
+  readonly verifyRoot: VerifyRoot
   readonly now: () => number
   readonly random: (bytes: number) => Uint8Array
 }
@@ -51,6 +56,9 @@ export interface OpenVault extends Vault {
   /** The log this device writes. */
   readonly ownLog: number
   readonly members: Members
+  /** The DID log and what belongs to it. */
+  readonly records: MembershipRecords
+  readonly authority: Authority
   readonly held: HeldOperations
   readonly erasures: Erasures
   /** Called after a commit that made or took in operations. */
@@ -62,6 +70,8 @@ export interface OpenVault extends Vault {
    * from them. @throws VivimError `Corrupt` or `Forbidden` for segments that do not verify
    */
   receive(segments: readonly Uint8Array[], follow: Follow): Received
+  /** Keeps documents that verify and are new; where that changes what counts, rows follow in the same transaction. */
+  saveMembers(documents: readonly Uint8Array[], follow: Follow): Received | undefined
   /** Merges held operations that are due; after an upgrade also those that a newer program had sent. */
   releaseHeld(follow: Follow, fromNewerProgram?: boolean): Received
   /** This device's signed segments, and those it received, from a position on. */
@@ -117,6 +127,8 @@ class FileVault implements OpenVault {
   readonly #remote: RemoteOperations
   readonly #eraser: Eraser
   readonly members: Members
+  readonly records: MembershipRecords
+  readonly authority: Authority
   readonly held: HeldOperations
   readonly erasures: Erasures
   onCommit: () => void = () => {}
@@ -135,7 +147,7 @@ class FileVault implements OpenVault {
     this.logs = new Logs(database)
     const device = publicKeyOf(options.deviceKey)
     this.#tag = deviceTag(device)
-    const space = this.#prepare(options)
+    const space = prepareSpace(database, options.did, this.#tag)
     this.space = space
     this.#incarnations = new Incarnations({
       sql: database,
@@ -148,16 +160,22 @@ class FileVault implements OpenVault {
     this.rows = new RowStore(database, this.logs.deviceOf)
     this.#erased = new ErasedMarkers(database, space, options.spaceSecret)
     this.#clock = this.#storedClock()
+    this.members = new Members(database, options.readMember)
+    const { did, spaceSecret, verifyRoot } = options
+    const spaceId = privateSpaceId(did)
+    this.records = new MembershipRecords({ sql: database, did, spaceId, spaceSecret, verifyRoot })
+    const { logs, members, records } = this
+    this.authority = new Authority({ sql: database, logs, members, records, space })
     this.#openLog = ({ ref, incarnation }) =>
       new OperationLog({
         sql: database,
         ref,
-        id: { space: privateSpaceId(options.did), device, incarnation },
+        id: { space: spaceId, device, incarnation },
         sign: (message) => signEd25519(null, message, options.deviceKey),
         random: options.random,
+        membershipHead: () => this.authority.headFor(ref),
       })
     this.#log = this.#openLog(this.#own)
-    this.members = new Members(database, options.readMember)
     this.held = new HeldOperations(database)
     this.erasures = new Erasures(database, this.logs, space)
     this.#eraser = new Eraser({
@@ -180,7 +198,8 @@ class FileVault implements OpenVault {
       erased: this.#erased,
       erasures: this.erasures,
       space,
-      spaceId: privateSpaceId(options.did),
+      spaceId,
+      authority: this.authority,
       ownLog: () => this.ownLog,
       verify: options.verify,
       isConfirmed: (writer, ms) =>
@@ -190,7 +209,7 @@ class FileVault implements OpenVault {
             ({ device: known, deviceDid }) =>
               Buffer.compare(known, writer) === 0 && this.erasures.confirmedUntil(deviceDid, writer) >= ms,
           ),
-      mayWrite: (writer) => Buffer.compare(writer, device) === 0 || this.members.has(writer),
+      isCertified: (writer) => Buffer.compare(writer, device) === 0 || this.members.has(writer),
     })
   }
 
@@ -226,6 +245,21 @@ class FileVault implements OpenVault {
 
   receive(segments: readonly Uint8Array[], follow: Follow): Received {
     return this.#takeIn(() => this.#remote.receive(segments, this.#clock, this.now()), follow)
+  }
+
+  saveMembers(documents: readonly Uint8Array[], follow: Follow): Received | undefined {
+    const now = this.now()
+    let news = false
+    const received = this.#takeIn(() => {
+      const { changed, membership } = this.records.save(documents, now)
+      const members = this.members.save(documents, now)
+      news = changed || members
+      if (membership) this.#log.membershipChanged()
+      // Without a log every certified device's operations count, as they do already.
+      if (!membership && !(members && this.records.log.size > 0)) return nothingReceived(this.#clock)
+      return this.#remote.rejudge(this.#clock, now)
+    }, follow)
+    return news ? received : undefined
   }
 
   releaseHeld(follow: Follow, fromNewerProgram = false): Received {
@@ -274,6 +308,9 @@ class FileVault implements OpenVault {
       this.#log = log
       this.#clock = clock
       this.#erased.reload()
+      this.members.reload()
+      this.records.reload()
+      this.authority.reload()
       throw error
     }
   }
@@ -357,7 +394,7 @@ class FileVault implements OpenVault {
     const own = this.logs.deviceOf(this.ownLog).device
     const members = this.members.list()
     const deviceDid = members.find(({ device }) => Buffer.compare(device, own) === 0)?.deviceDid
-    if (deviceDid === undefined || members.length < 2) return
+    if (deviceDid === undefined || members.length < 2 || this.authority.isTakenOut(own)) return
     const purged = this.erasures.owedBy(deviceDid)
     if (purged)
       this.transact((tx) =>
@@ -387,6 +424,7 @@ class FileVault implements OpenVault {
   }
 
   #write(changes: readonly FactChange[]): void {
+    this.authority.insistOnMember(this.logs.deviceOf(this.ownLog).device)
     const operations = changes.map(({ kind, entity: name, key, values }): StampedOperation => {
       const entity = entityOf(name)
       if (this.#erased.has({ entity, key }))
@@ -429,25 +467,6 @@ class FileVault implements OpenVault {
     if (!stored) throw new VivimError('Corrupt', 'The stored clock is damaged.')
     return { ms: stored.ms, counter: stored.counter }
   }
-
-  /** First opening: meta rows and the private space. Later: checks whose file this is. Answers the space's number. */
-  #prepare(options: VaultOptions): number {
-    const { database } = this
-    const owner = metaText(database, 'did')
-    if (owner !== undefined && owner !== options.did)
-      throw new VivimError('Corrupt', 'This database belongs to somebody else.')
-    const spaceId = privateSpaceId(options.did)
-    if (owner === undefined) {
-      database.run('BEGIN IMMEDIATE')
-      database.run("INSERT INTO meta (name, value) VALUES ('did', ?), ('clock', ?)", [
-        options.did,
-        hlcToText({ ms: 0, counter: 0, device: this.#tag }),
-      ])
-      database.run("INSERT INTO spaces (id, kind) VALUES (?, 'private')", [spaceId])
-      database.run('COMMIT')
-    }
-    return database.get<{ ref: number }>('SELECT ref FROM spaces WHERE id = ?', [spaceId])!.ref
-  }
 }
 
 const SCHEMA_VERSION = latestSchemaVersion()
@@ -456,29 +475,6 @@ const COPIES_KEPT_MS = 7 * 24 * 3_600_000
 
 function refuseFacts(): never {
   throw new Error('facts are written durably')
-}
-
-function entityOf(name: string): ReplicatedEntity {
-  const entity = ENTITY_BY_NAME.get(name)
-  if (!entity) throw new Error(`no replicated entity ${name}`)
-  return entity
-}
-
-function columnsOf(entity: ReplicatedEntity, values: FactChange['values'] = {}): Map<number, Value> {
-  const columns = new Map<number, Value>()
-  for (const [name, value] of Object.entries(values)) {
-    const column = entity.columns[name]
-    if (!column || column.number === TOMBSTONE) throw new Error(`${entity.name} has no column ${name}`)
-    // SQLite ends text at a NUL and replaces lone surrogates: the row would not be what its operation says.
-    if (typeof value === 'string' && !isStorableText(value))
-      throw new VivimError('InvalidParams', 'Text holds characters that no text may hold.', { field: name })
-    columns.set(column.number, value)
-  }
-  return columns
-}
-
-function metaText(sql: Sql, name: string): string | undefined {
-  return sql.get<{ value: string }>('SELECT value FROM meta WHERE name = ?', [name])?.value
 }
 
 /** The raw 32-byte public key of an Ed25519 private key. */

@@ -1,4 +1,4 @@
-import { GENESIS_HASH, LogChain, type LogId } from '../../crdt/log.ts'
+import { LogChain, type LogId } from '../../crdt/log.ts'
 import { commitmentOf, encodeOperation, type Operation, saltOf } from '../../crdt/operation.ts'
 import { segmentMessage } from '../../crdt/segment.ts'
 import { VivimError } from '../../schema/errors.ts'
@@ -14,6 +14,7 @@ interface OpenSegment {
   readonly bytes: number
   readonly seed: Uint8Array
   readonly previousHash: Uint8Array
+  readonly membershipHead: Uint8Array
 }
 
 interface LogState {
@@ -37,6 +38,7 @@ export class OperationLog {
   readonly #chain: LogChain
   readonly #sign: (message: Uint8Array) => Uint8Array
   readonly #random: (bytes: number) => Uint8Array
+  readonly #membershipHead: () => Uint8Array
   #state: LogState
   #unwritten: SqlValue[][] = []
 
@@ -46,6 +48,8 @@ export class OperationLog {
     id: LogId
     sign: (message: Uint8Array) => Uint8Array
     random: (bytes: number) => Uint8Array
+    /** The head of the membership log that the next segment names. */
+    membershipHead: () => Uint8Array
   }) {
     this.ref = options.ref
     this.#sql = options.sql
@@ -53,6 +57,7 @@ export class OperationLog {
     this.#chain = new LogChain(options.id)
     this.#sign = options.sign
     this.#random = options.random
+    this.#membershipHead = options.membershipHead
     this.#state = this.#load()
   }
 
@@ -100,6 +105,12 @@ export class OperationLog {
     this.#state = { ...this.#state, segment: undefined }
   }
 
+  /** Membership changed: what is written from now on is under its new head, so it begins a segment. */
+  membershipChanged(): void {
+    const { segment } = this.#state
+    if (segment && Buffer.compare(segment.membershipHead, this.#membershipHead()) !== 0) this.closeSegment()
+  }
+
   /** For a transaction that may roll back: the state to come back to. */
   snapshot(): () => void {
     const state = this.#state
@@ -121,6 +132,7 @@ export class OperationLog {
       bytes: 0,
       seed: this.#random(SEED_BYTES),
       previousHash: this.#state.head,
+      membershipHead: this.#membershipHead(),
     }
   }
 
@@ -132,7 +144,7 @@ export class OperationLog {
         first: segment.first,
         count: segment.count,
         previousHash: segment.previousHash,
-        membershipHead: GENESIS_HASH,
+        membershipHead: segment.membershipHead,
         headHash,
       }),
     )
@@ -153,7 +165,7 @@ export class OperationLog {
         count,
         bytes,
         segment.previousHash,
-        GENESIS_HASH,
+        segment.membershipHead,
         headHash,
         segment.seed,
         closed ? 1 : 0,
@@ -179,6 +191,7 @@ export class OperationLog {
       bytes: number
       seed: Uint8Array
       previous_hash: Uint8Array
+      membership_head: Uint8Array
     }>('SELECT * FROM segments WHERE log = ? AND closed = 0', [this.ref])
     return {
       sequence: log.head_seq,
@@ -190,6 +203,7 @@ export class OperationLog {
         bytes: open.bytes,
         seed: open.seed,
         previousHash: open.previous_hash,
+        membershipHead: open.membership_head,
       },
     }
   }

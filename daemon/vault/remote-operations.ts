@@ -8,10 +8,12 @@ import { validityOf } from '../../crdt/validity.ts'
 import { ENTITY_BY_NUMBER } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
+import type { Authority, OperationRun } from './authority.ts'
 import { dropSeed, type ErasedMarkers } from './erasure.ts'
 import type { Erasure, Erasures } from './erasures.ts'
 import type { HeldOperations } from './held-operations.ts'
 import type { LogRow, Logs } from './logs.ts'
+import { operationsIn, type Refolded, refold } from './refold.ts'
 import { insertRows, insertSql, type RowStore, type StampedOperation } from './row-store.ts'
 import type { Sql, SqlValue } from './sql.ts'
 
@@ -20,6 +22,8 @@ export interface Received {
   /** Operations that were new. */
   readonly operations: number
   readonly merged: readonly StampedOperation[]
+  /** What was made again without operations that turned out not to count. */
+  readonly refolded: Refolded
   /** Rows their owner erased for good elsewhere. */
   readonly erased: readonly Erasure[]
   /** Rows one device erased among too many: they are hidden, and erased later. */
@@ -28,6 +32,12 @@ export interface Received {
   readonly clock: ClockState
   /** Our own log has grown: a copy of the vault had lost what a peer still has. */
   readonly ownLogGrew: boolean
+}
+
+/** Of a commit that changed no facts. */
+export function nothingReceived(clock: ClockState): Received {
+  const refolded = { operations: [], conversations: [] }
+  return { operations: 0, merged: [], refolded, erased: [], hidden: [], clock, ownLogGrew: false }
 }
 
 export interface RemoteOperationsOptions {
@@ -42,15 +52,23 @@ export interface RemoteOperationsOptions {
   /** The log this device writes now. */
   readonly ownLog: () => number
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
-  /** The device is certified and may write in this space. */
+  /** The device is certified. Whether what it writes counts is for `authority` to say. */
+  readonly isCertified: (device: Uint8Array) => boolean
+  readonly authority: Authority
   /** Another device of the person's confirmed what this one erased up to that moment. */
   readonly isConfirmed: (device: Uint8Array, ms: number) => boolean
-  readonly mayWrite: (device: Uint8Array) => boolean
 }
 
 const PLAIN = ['log', 'seq', 'hash', 'body']
 const WITH_SALT = [...PLAIN, 'salt']
 const HOLLOW = ['log', 'seq', 'hash', 'commitment']
+
+/** Where an operation stands. */
+interface Place {
+  readonly log: number
+  readonly seq: number
+  readonly hash: Uint8Array
+}
 
 /** A decoded operation with its place. */
 interface Arrived {
@@ -79,31 +97,48 @@ export class RemoteOperations {
   receive(segments: readonly Uint8Array[], clock: ClockState, now: number): Received {
     const batch = new Batch(clock, now)
     for (const bytes of segments) this.#segment(decode(bytes), batch)
-    this.#deps.rows.merge(this.#deps.space, batch.merging)
-    this.#guard(batch)
-    return batch.received(this.#deps.ownLog())
+    return this.#finish(batch, true)
+  }
+
+  /** After membership changed: rows of what counts no more are made again, and what waited for it is placed. */
+  rejudge(clock: ClockState, now: number): Received {
+    const { authority, held, sql } = this.#deps
+    const batch = new Batch(clock, now)
+    const { nowVoid, nowCounting, undecided } = authority.rejudge()
+    batch.nowVoid.push(...nowVoid)
+    const waited = held.takeUndecided()
+    for (const { log, seq, hash, body } of [
+      ...nowCounting.flatMap((run) => operationsIn(sql, run)),
+      ...waited,
+    ]) {
+      const waits = undecided.some((run) => run.log === log && seq >= run.first && seq <= run.last)
+      if (waits) held.add(log, seq, 'membership', null)
+      else if (body) this.#placeStored({ log, seq, hash }, body, batch)
+    }
+    return this.#finish(batch, true)
   }
 
   /** Merges held operations that are due. Those of tables this program still does not know go back to waiting. */
   release(clock: ClockState, now: number, fromNewerProgram = false): Received {
-    const { held, rows, space } = this.#deps
+    const { held } = this.#deps
     const batch = new Batch(clock, now)
     const due = [...held.takeDue(now), ...(fromNewerProgram ? held.takeUnknown() : [])]
-    for (const { log, seq, hash, body } of due) {
-      const operation = body && decodeOperation(body)
-      if (operation) this.#place(operation, this.#deps.erased.covers(operation), { log, seq, hash }, batch)
-    }
+    for (const { log, seq, hash, body } of due) if (body) this.#placeStored({ log, seq, hash }, body, batch)
+    return this.#finish(batch)
+  }
+
+  #finish(batch: Batch, guarded = false): Received {
+    const { rows, space, ownLog } = this.#deps
+    const refolded = refold(this.#deps, batch.nowVoid)
     rows.merge(space, batch.merging)
-    return batch.received(this.#deps.ownLog())
+    if (guarded) this.#guard(batch)
+    return batch.received(ownLog(), refolded)
   }
 
   #segment(segment: ShippedSegment, batch: Batch): void {
-    const { spaceId, mayWrite, verify } = this.#deps
+    const { spaceId, isCertified, verify } = this.#deps
     if (!equal(segment.space, spaceId)) throw invalid('of another space')
-    // In a private space the certificates are the membership; the head is that of a circle's log.
-    if (!equal(segment.membershipHead, GENESIS_HASH))
-      throw invalid('under a membership this space does not have')
-    if (!mayWrite(segment.device))
+    if (!isCertified(segment.device))
       throw new VivimError('Forbidden', 'A device that is not certified wrote that segment.')
     const last = segment.first + segment.count - 1
     const log = this.#deps.logs.find(this.#deps.space, segment)
@@ -116,10 +151,30 @@ export class RemoteOperations {
       throw invalid('with a bad signature')
     const ref = log?.ref ?? this.#deps.logs.add(this.#deps.space, segment)
     this.#store(ref, segment, arrived)
-    for (const { operation, erased, seq, hash } of arrived)
-      if (operation) this.#place(operation, erased, { log: ref, seq, hash }, batch)
+    const held = this.#judge(ref, segment, head, batch)
+    for (const { operation, erased, seq, hash } of arrived) {
+      if (held) this.#deps.held.add(ref, seq, 'membership', null)
+      else if (operation) this.#place(operation, erased, { log: ref, seq, hash }, batch)
+    }
     batch.operations += arrived.length
     batch.grown.add(ref)
+  }
+
+  /** Judges what was stored, and what was there before where that may change; answers whether it has to wait. */
+  #judge(
+    ref: number,
+    { first, count, device, incarnation }: ShippedSegment,
+    head: number,
+    batch: Batch,
+  ): boolean {
+    const { authority, logs, space } = this.#deps
+    const log = logs.find(space, { device, incarnation })!
+    const verdict = authority.judge(log, first)
+    if (first > head && !authority.reachesCutOff(log, first, first + count - 1)) return verdict.held
+    // A signature that supersedes an earlier one may name another head; a cut-off may be of another branch.
+    for (const run of authority.rejudgeLog(log).nowVoid)
+      if (run.first <= head) batch.nowVoid.push({ ...run, log: ref, last: Math.min(run.last, head) })
+    return verdict.held
   }
 
   /** The operations beyond our head, each hash made from the one before; the last must be the segment's head. */
@@ -175,7 +230,8 @@ export class RemoteOperations {
       `INSERT INTO segments (log, first, count, bytes, previous_hash, membership_head, head_hash, seed, closed, signature)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
        ON CONFLICT (log, first) DO UPDATE SET count = excluded.count, bytes = bytes + excluded.bytes,
-         head_hash = excluded.head_hash, seed = excluded.seed, closed = 1, signature = excluded.signature`,
+         membership_head = excluded.membership_head, head_hash = excluded.head_hash, seed = excluded.seed,
+         closed = 1, signature = excluded.signature`,
       [
         ref,
         segment.first,
@@ -191,14 +247,15 @@ export class RemoteOperations {
     this.#deps.logs.advance(ref, segment.first + segment.count - 1, segment.headHash)
   }
 
-  #place(
-    operation: Operation,
-    erased: boolean,
-    at: { log: number; seq: number; hash: Uint8Array },
-    batch: Batch,
-  ): void {
-    const { held } = this.#deps
+  #placeStored(at: Place, body: Uint8Array, batch: Batch): void {
+    const operation = decodeOperation(body)
+    this.#place(operation, this.#deps.erased.covers(operation), at, batch)
+  }
+
+  #place(operation: Operation, erased: boolean, at: Place, batch: Batch): void {
+    const { held, authority } = this.#deps
     const { ms, counter } = operation.hlc
+    if (authority.isVoid(at.log, at.seq)) return
     if (ms > batch.now + LIMITS.clockAheadMs) {
       held.add(at.log, at.seq, 'future', ms - LIMITS.clockAheadMs)
       return
@@ -262,6 +319,8 @@ class Batch {
   erased: Erasure[] = []
   readonly hidden: Erasure[] = []
   readonly grown = new Set<number>()
+  /** Operations that were merged and count no more. */
+  readonly nowVoid: OperationRun[] = []
   readonly now: number
   operations = 0
   #clock: ClockState
@@ -275,10 +334,11 @@ class Batch {
     this.#clock = receive(this.#clock, stamp)
   }
 
-  received(ownLog: number): Received {
+  received(ownLog: number, refolded: Refolded): Received {
     return {
       operations: this.operations,
       merged: this.merging,
+      refolded,
       erased: this.erased,
       hidden: this.hidden,
       clock: this.#clock,

@@ -1,4 +1,6 @@
+import { encodeCanonical } from '../../crdt/cbor.ts'
 import type { Frontier, LogPosition } from '../../crdt/frontier.ts'
+import { sha256 } from '../../crdt/hash.ts'
 import {
   Conversation,
   ConversationTag,
@@ -19,7 +21,12 @@ import type { VaultTransaction } from './vault.ts'
 export interface ReplicaMembers {
   /** First 8 bytes of SHA-256 over the sorted documents. */
   readonly digest: Uint8Array
+  /** What the root key signed of the devices, then what each device says of itself. */
   readonly documents: readonly Uint8Array[]
+  /** DIDs of certified devices that the log excludes. */
+  readonly excluded: readonly string[]
+  /** The log has two versions: nobody new is let in. */
+  readonly forked: boolean
 }
 
 /** What replication asks of a user's vault; each is one message to the user's worker. */
@@ -67,16 +74,26 @@ export interface ReplicaOptions {
 export function createReplica(options: ReplicaOptions): ReplicaActions {
   const { vault, cursors } = options
   const blobs = new BlobTransfer(vault)
-  const members = (): ReplicaMembers => ({
-    digest: vault.members.digest(),
+  const members = (): ReplicaMembers => {
+    const { records, authority } = vault
+    const devices = vault.members.list()
     // Copies: what crosses to another thread may be moved there.
-    documents: vault.members.list().map(({ document }) => new Uint8Array(document)),
-  })
+    const documents = [...records.documents, ...devices.map(({ document }) => document)].map(
+      (document) => new Uint8Array(document),
+    )
+    const excluded = devices.filter(({ device }) => authority.isTakenOut(device))
+    return {
+      digest: membersDigest(documents),
+      documents,
+      excluded: excluded.map(({ deviceDid }) => deviceDid),
+      forked: records.log.forkedAt !== undefined,
+    }
+  }
   return {
     frontier: () => vault.logs.frontier(vault.space),
     members,
     saveMembers: ({ documents }) => {
-      vault.transact(() => vault.members.save(documents, vault.now()))
+      takeIn(options, (follow) => vault.saveMembers(documents, follow))
       return members()
     },
     read: ({ log, maxBytes }) => vault.readSegments(log, maxBytes),
@@ -113,20 +130,26 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
   }
 }
 
+/** First 8 bytes of SHA-256 over the CBOR array of the documents in byte order. */
+function membersDigest(documents: readonly Uint8Array[]): Uint8Array {
+  return sha256(encodeCanonical([...documents].sort(Buffer.compare))).slice(0, 8)
+}
+
 /** Merges held operations that are due; at the start of a program also those it may know by now. */
 export function releaseHeld(options: ReplicaOptions, atStart = false): void {
   const { vault } = options
   if (vault.held.count() > 0) takeIn(options, (follow) => vault.releaseHeld(follow, atStart))
 }
 
-function takeIn(
+function takeIn<T extends Received | undefined>(
   { vault, forgetDerived, wakeDerivation, purgeSoon }: ReplicaOptions,
-  take: (follow: (tx: VaultTransaction, received: Received, erased: readonly RowName[]) => void) => Received,
-): Received {
+  take: (follow: (tx: VaultTransaction, received: Received, erased: readonly RowName[]) => void) => T,
+): T {
   let purges = false
-  const received = take((tx, { merged }, erased) => {
-    const keys = keysOf(merged)
-    queueDerivation(tx, conversationsOf(tx, vault.space, keys), vault.now())
+  const received = take((tx, { merged, refolded }, erased) => {
+    const keys = keysOf([...merged, ...refolded.operations])
+    const conversations = [...conversationsOf(tx, vault.space, keys), ...refolded.conversations]
+    queueDerivation(tx, conversations, vault.now())
     adoptBlobs(tx, vault.space, keys.messages, keys.versions)
     const gone = erased.flatMap(({ entity, key }) => (entity.number === Conversation.number ? [key] : []))
     const stray = strayRows(tx, vault.space, { ...keys, erased: gone })
@@ -136,8 +159,9 @@ function takeIn(
     for (const id of left) forgetDerived(tx, id)
     if (left.length > 0 || purges) forgetTraces(tx, left)
   })
+  if (!received) return received
   if (received.merged.some(({ entity }) => entity.number === Device.number)) applyConfirmed(vault)
-  if (received.merged.length > 0) wakeDerivation()
+  if (received.merged.length > 0 || received.refolded.operations.length > 0) wakeDerivation()
   if (received.erased.length > 0 || purges) purgeSoon()
   return received
 }

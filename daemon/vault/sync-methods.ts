@@ -48,7 +48,7 @@ export class SyncView {
   }
 
   status(): Result<'sync.status'> {
-    const { space, logs, did } = this.#vault
+    const { space, logs, did, records } = this.#vault
     const count = this.#vault.get<{ n: number }>(
       'SELECT count(*) AS n FROM sync_operations o JOIN logs l ON l.ref = o.log WHERE l.space = ?',
       [space],
@@ -62,6 +62,11 @@ export class SyncView {
           frontierDigest: logs.frontierDigest(space),
           stateDigest: this.#stateDigest(),
           holds: this.#vault.held.count(),
+          membership: {
+            head: Buffer.from(records.log.head).toString('hex'),
+            entries: records.log.size,
+            forkedAt: records.log.forkedAt ?? null,
+          },
           peers: this.#others().map(({ device, deviceDid }) => {
             const { connected, behind, lastSeenAt } = this.#cursors.progressOf(device)
             return { deviceDid, connected, behind, lastSeenAt }
@@ -93,9 +98,11 @@ export class SyncView {
   }
 
   #others() {
-    const { members, ownLog, logs } = this.#vault
+    const { members, ownLog, logs, authority } = this.#vault
     const own = logs.deviceOf(ownLog).device
-    return members.list().filter(({ device }) => Buffer.compare(device, own) !== 0)
+    return members
+      .list()
+      .filter(({ device }) => Buffer.compare(device, own) !== 0 && !authority.isTakenOut(device))
   }
 
   /** Milliseconds UTC up to which a device lacks nothing: just before the first operation it has not acknowledged. */
@@ -114,9 +121,11 @@ export class SyncView {
   }
 
   erasures({ limit }: Params<'sync.erasures'>): Result<'sync.erasures'> {
-    const { erasures, members, purgePending, logs, ownLog } = this.#vault
+    const { erasures, members, purgePending, logs, ownLog, authority } = this.#vault
     const own = logs.deviceOf(ownLog).device
-    const devices = members.list().map(({ device, deviceDid }) => ({
+    // One that was taken out is not waited for.
+    const staying = members.list().filter(({ device }) => !authority.isTakenOut(device))
+    const devices = staying.map(({ device, deviceDid }) => ({
       deviceDid,
       name: this.#devices.nameOf(deviceDid),
       purgedUpTo: erasures.purgedBy(deviceDid),

@@ -29,7 +29,8 @@ export class Upkeep {
   constructor(vault: OpenVault, deviceDid: string) {
     this.#vault = vault
     this.#deviceDid = deviceDid
-    this.#acknowledgements = new Acknowledgements({ ...vault, sql: vault })
+    const { logs, members, authority, space, ownLog } = vault
+    this.#acknowledgements = new Acknowledgements({ sql: vault, logs, members, authority, space, ownLog })
   }
 
   /** `now`: also says what it holds if it has said so a short time ago. One at a time: a second call joins the first. */
@@ -59,8 +60,8 @@ export class Upkeep {
   }
 
   #acknowledge(now: boolean): boolean {
-    const { members } = this.#vault
-    if (members.list().length < 2) return false
+    const { members, authority, logs, ownLog } = this.#vault
+    if (members.list().length < 2 || authority.isTakenOut(logs.deviceOf(ownLog).device)) return false
     const holds = this.#acknowledgements.owed(this.#deviceDid)
     if (!holds || (!now && this.#saidAt() > this.#vault.now() - LIMITS.acknowledgeMs)) return false
     this.#vault.transact((tx) =>

@@ -38,6 +38,7 @@ interface SegmentRow {
   readonly head_hash: Uint8Array
   readonly seed: Uint8Array | null
   readonly signature: Uint8Array
+  readonly counts_to: number | null
 }
 
 interface FoldedRow {
@@ -125,7 +126,7 @@ async function verifyLog(
           message: 'The operation does not fit its chain.',
         })
       previous = row.hash
-      if (!row.body) continue
+      if (!row.body || row.seq > (segment.counts_to ?? Infinity)) continue
       if (!held.has(log.ref, row.seq)) {
         addToFold(fold, logs, log.ref, row, problems, where(row.seq))
         continue

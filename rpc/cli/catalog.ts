@@ -32,6 +32,8 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['device join', 'make this one of the devices of whoever made the code', device('join')],
       ['device confirm', 'say that both devices show the same six digits', device('confirm')],
       ['device list', 'list your devices', device('list')],
+      ['device revoke', 'take a device out', device('revoke')],
+      ['device lost', 'take a lost device out, and say what it could read', device('lost')],
       ['device rename', 'give a device a name', device('rename')],
     ]),
     ...group('Capture', [

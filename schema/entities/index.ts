@@ -29,6 +29,7 @@ export const OTHER_ENTITIES = [
   { name: 'Erased', table: 'erased', class: 'local' },
   { name: 'PendingPurge', table: 'pending_purges', class: 'local' },
   { name: 'Member', table: 'members', class: 'local' },
+  { name: 'MembershipRecord', table: 'membership_records', class: 'local' },
   { name: 'DevicePresence', table: 'device_presence', class: 'local' },
   { name: 'SyncCursor', table: 'sync_cursors', class: 'local' },
   { name: 'HeldOperation', table: 'held_operations', class: 'local' },

@@ -37,7 +37,7 @@ export const devicesMethods = {
       qr: z.string(),
       expiresAt: Millis,
     }),
-    errors: ['Unavailable', 'RateLimited', 'Exhausted'],
+    errors: ['Unavailable', 'RateLimited', 'Exhausted', 'Conflict'],
     examples: [{ title: 'A code', params: {} }],
   }),
   'devices.pair.join': defineMethod({
@@ -126,10 +126,58 @@ export const devicesMethods = {
         lastSeenAt: Millis.nullable(),
         /** Operations here that it has not acknowledged; null for this device. */
         behind: z.int().nullable(),
+        /** revoked: taken out; uncertified: let in by one that was taken out. */
+        state: z.enum(['member', 'revoked', 'uncertified']),
+        /** When it was taken out, by the clock of who did; null for a member. */
+        revokedAt: Millis.nullable(),
       }),
     ),
     errors: [],
     examples: [{ title: 'All', params: {} }],
+  }),
+  'devices.revoke': defineMethod({
+    summary:
+      'Take a device out: what it writes from now on counts nowhere, and new data is under a key it does not get.',
+    access: 'admin',
+    served: 'gateway',
+    params: z.strictObject({
+      /** Name or DID. */
+      device: z.string().min(1).max(LIMITS.nameCharacters),
+      /** The 24 words. The root key signs: the words are it. */
+      recoveryPhrase: z.string().min(1).max(1_000).optional(),
+      /** Instead of the words, where this device keeps the root key under it. */
+      passphrase: z.string().min(1).max(1_000).optional(),
+    }),
+    result: z.object({
+      deviceDid: z.string(),
+      name: z.string(),
+      revokedAt: Millis,
+      /** The new epoch of your private space. */
+      epoch: z.int(),
+      /** Devices that stay and get its key. */
+      remaining: z.array(z.string()),
+      /** Those among them that the revoked device had let in: the root key vouches for them from now on. */
+      admitted: z.array(z.string()),
+      /** What it held, or could have asked for, until now. */
+      couldRead: z.object({
+        conversations: z.int(),
+        messages: z.int(),
+        /** Operations here that it had not acknowledged. */
+        behind: z.int(),
+        lastSeenAt: Millis.nullable(),
+      }),
+    }),
+    errors: [
+      'Unauthorized',
+      'NotFound',
+      'InvalidParams',
+      'Conflict',
+      'Unavailable',
+      'RateLimited',
+      'TooLarge',
+    ],
+    examples: [{ title: 'Lost', params: { device: 'Phone', passphrase: 'correct horse battery staple' } }],
+    positional: ['device'],
   }),
   'devices.rename': defineMethod({
     summary: 'Give one of your devices a name; the others learn it.',

@@ -16,6 +16,16 @@ export const syncMethods = {
           frontierDigest: z.string(),
           stateDigest: z.string(),
           holds: z.int(),
+          /** Your DID log: what the root key signed of your devices. */
+          membership: z.object({
+            head: z.string(),
+            entries: z.int(),
+            /**
+             * Two entries have this number: somebody else may hold your recovery phrase. No new device is let in;
+             * null while there is one version.
+             */
+            forkedAt: z.int().nullable(),
+          }),
           peers: z.array(
             z.object({
               deviceDid: z.string(),

@@ -1,9 +1,9 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { issueDeviceCertificate, PAIRED_CAPABILITIES } from '../../daemon/identity/device-certificate.ts'
 import { encodeDid } from '../../daemon/identity/did.ts'
 import { publicKeyBytes } from '../../daemon/identity/ed25519.ts'
 import { issueMemberDocument } from '../../daemon/identity/member-document.ts'
-import { memberReader } from '../../daemon/identity/member-reader.ts'
+import { memberReader, rootVerifier } from '../../daemon/identity/member-reader.ts'
 import type { SharedSecrets, UserKeys } from '../../daemon/identity/user-keys.ts'
 import { xWingPublicKey } from '../../daemon/identity/x-wing.ts'
 import { createReplica, type ReplicaActions, releaseHeld } from '../../daemon/vault/replica.ts'
@@ -24,6 +24,7 @@ export interface PairedVault extends TemporaryVault {
 
 export interface PairedVaults extends Disposable {
   readonly did: string
+  readonly rootKey: KeyObject
   readonly vaults: readonly PairedVault[]
 }
 
@@ -42,6 +43,7 @@ export function pairedVaults(count: number, { introduced = true } = {}): PairedV
       vault.replica.saveMembers({ documents: vaults.map(({ document }) => document) })
   return {
     did,
+    rootKey: root,
     vaults,
     [Symbol.dispose]: () => {
       for (const vault of vaults) vault[Symbol.dispose]()
@@ -82,6 +84,7 @@ function openDevice(
     vaultKey: shared.vaultKey,
     spaceSecret: shared.spaceSecret,
     readMember: memberReader(did),
+    verifyRoot: rootVerifier(did),
     now: () => ++clock.time,
   })
   const forgotten: string[] = []

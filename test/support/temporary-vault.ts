@@ -28,6 +28,7 @@ export function temporaryVault(changes: Partial<VaultOptions> = {}): TemporaryVa
     spaceSecret: randomBytes(32),
     verify,
     readMember: memberReader('did:key:z6MkTest'),
+    verifyRoot: () => false,
     now: () => ++time,
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
     ...changes,

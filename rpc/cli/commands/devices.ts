@@ -7,7 +7,16 @@ import { methodCommand } from '../method-command.ts'
 import { usage } from '../option-parser.ts'
 import { cancelledWithIt, confirmOnTerminal, pairingReaches } from '../pairing-dialogue.ts'
 import { givenPassphrase, readNewPassphrase } from '../passphrase.ts'
-import { confirmedView, devicesView, joinedView, pairingView, renamedDeviceView } from '../views/devices.ts'
+import { readPhrase } from '../recovery-phrase.ts'
+import {
+  confirmedView,
+  devicesView,
+  joinedView,
+  lostView,
+  pairingView,
+  renamedDeviceView,
+  revokedView,
+} from '../views/devices.ts'
 
 const pair: Command = {
   usage: '',
@@ -82,10 +91,42 @@ const confirm: Command = {
   },
 }
 
+const revoke: Command = {
+  usage: 'NAME|DID',
+  options: {},
+  about:
+    'The root key signs: the 24 words are asked for, or read from standard input; where this device keeps the root key, VIVIM_PASSPHRASE or VIVIM_PASSPHRASE_FILE opens it instead.',
+  async run(invocation) {
+    const result = await revokeNamed(invocation)
+    invocation.print(result, () => revokedView(result))
+    return 0
+  },
+}
+
+const lost: Command = {
+  ...revoke,
+  async run(invocation) {
+    const result = await revokeNamed(invocation)
+    invocation.print(result, () => lostView(result))
+    return 0
+  },
+}
+
+async function revokeNamed(invocation: Invocation): Promise<Result<'devices.revoke'>> {
+  const { words, env, signedIn } = invocation
+  if (words.length === 0) throw usage('Say which device.', '`vivimd device list` shows yours.')
+  const node = await signedIn()
+  const passphrase = givenPassphrase({ env, file: clientConfig(invocation).config.value('passphraseFile') })
+  const root = passphrase === undefined ? { recoveryPhrase: await readPhrase(invocation) } : { passphrase }
+  return node.call('devices.revoke', { device: words.join(' '), ...root })
+}
+
 export const deviceCommands = {
   pair,
   join,
   confirm,
+  revoke,
+  lost,
   list: methodCommand('devices.list', { view: devicesView }),
   rename: methodCommand('devices.rename', { view: renamedDeviceView, rest: true }),
 }

@@ -1,8 +1,9 @@
 import { clientConfig } from '../client-config.ts'
-import type { Command, Invocation } from '../command.ts'
+import type { Command } from '../command.ts'
 import { methodCommand } from '../method-command.ts'
 import { usage } from '../option-parser.ts'
 import { readNewPassphrase } from '../passphrase.ts'
+import { readPhrase } from '../recovery-phrase.ts'
 import { chooseUser } from '../user-choice.ts'
 import { oneLine } from '../views/text.ts'
 import { createdUserView, deletedUserView, lockedView, usersView, whoamiView } from '../views/users.ts'
@@ -31,12 +32,6 @@ const create: Command = {
     print(result, (style) => createdUserView(result, style))
     return 0
   },
-}
-
-/** Never an option: other people of the machine can see those. */
-async function readPhrase({ io }: Invocation): Promise<string> {
-  const text = io.inIsTerminal ? await io.ask('Recovery phrase: ', { hidden: true }) : await io.readInput()
-  return text.trim().split(/\s+/).join(' ')
 }
 
 const remove: Command = {

@@ -4,14 +4,39 @@ import { more, table } from './table.ts'
 import { count, date, oneLine } from './text.ts'
 
 export function devicesView({ items, nextCursor }: Result<'devices.list'>, style: Style): string {
-  const rows = items.map(({ name, thisDevice, connected, behind, lastSeenAt, addedAt, deviceDid }) => [
-    oneLine(name),
-    thisDevice ? 'this device' : connected ? 'connected' : `last seen ${date(lastSeenAt)}`,
-    behind === null ? '-' : behind === 0 ? 'caught up' : `${count(behind, 'operation')} behind`,
-    date(addedAt),
-    deviceDid,
+  const rows = items.map((device) => [
+    oneLine(device.name),
+    stateOf(device),
+    holdingOf(device),
+    date(device.addedAt),
+    device.deviceDid,
   ])
   return table(['NAME', 'STATE', 'HOLDS', 'SINCE', 'DID'], rows, style) + more(nextCursor)
+}
+
+type Device = Result<'devices.list'>['items'][number]
+
+function stateOf({ thisDevice, connected, lastSeenAt, state, revokedAt }: Device): string {
+  if (state === 'revoked') return `revoked ${date(revokedAt)}`
+  if (state === 'uncertified') return 'let in by a revoked device'
+  return thisDevice ? 'this device' : connected ? 'connected' : `last seen ${date(lastSeenAt)}`
+}
+
+function holdingOf({ behind, state }: Device): string {
+  if (behind === null || state !== 'member') return '-'
+  return behind === 0 ? 'caught up' : `${count(behind, 'operation')} behind`
+}
+
+export function revokedView({ name, remaining }: Result<'devices.revoke'>): string {
+  return `${oneLine(name)} is taken out. ${count(remaining.length, 'device')} of yours ${remaining.length === 1 ? 'stays' : 'stay'}.\n`
+}
+
+/** With what the device could read until now. */
+export function lostView(result: Result<'devices.revoke'>): string {
+  const { conversations, messages, behind, lastSeenAt } = result.couldRead
+  const held = behind === 0 ? 'all of it' : `all but the last ${count(behind, 'operation')}`
+  const seen = lastSeenAt === null ? 'It was never seen here.' : `Last seen ${date(lastSeenAt)}.`
+  return `${revokedView(result)}It could read ${count(conversations, 'conversation')} with ${count(messages, 'message')}: ${held}. ${seen}\nWhat you write from now on is kept from it. Change passwords and keys that stand in what it could read.\n`
 }
 
 /** Code and QR code, and what to do with them. */

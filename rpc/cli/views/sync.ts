@@ -20,13 +20,14 @@ export function rebuiltView({ conversations, units, topics, derivedDigest }: Res
 
 export function syncView({ spaces }: Result<'sync.status'>, style: Style): string {
   return spaces
-    .map(({ space, kind, operations, holds, peers, stateDigest, frontierDigest }) =>
+    .map(({ space, kind, operations, holds, peers, stateDigest, frontierDigest, membership }) =>
       facts(
         [
           ['space', `${bold(space, style)} (${kind})`],
           ['operations', operations.toLocaleString('en-US')],
           ['on hold', String(holds)],
           ['peers', String(peers.length)],
+          ['device log', membershipOf(membership)],
           ['state', stateDigest],
           ['frontier', frontierDigest],
         ],
@@ -34,6 +35,11 @@ export function syncView({ spaces }: Result<'sync.status'>, style: Style): strin
       ),
     )
     .join('\n')
+}
+
+function membershipOf({ entries, forkedAt }: Result<'sync.status'>['spaces'][number]['membership']): string {
+  if (forkedAt === null) return count(entries, 'entry', 'entries')
+  return `TWO VERSIONS from entry ${forkedAt} on: no device is let in. Somebody else may have your recovery phrase.`
 }
 
 /** One line a device, in words. */

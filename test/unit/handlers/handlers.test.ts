@@ -53,6 +53,9 @@ beforeEach(() => {
     sync: {
       syncNow: async (did) => ({ applied: did.length, sent: 0, ms: 1, devices: [] }),
     },
+    revokeDevice: async () => {
+      throw new VivimError('NotFound')
+    },
     pairing: { list: () => [] } as unknown as NodeContext['pairing'],
     master: {
       status: async () => ({ role: 'solo', state: 'none', waiting: 0 }),

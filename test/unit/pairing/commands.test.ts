@@ -178,6 +178,34 @@ describe('device confirm', () => {
   })
 })
 
+describe('device revoke and lost', () => {
+  const revoked = {
+    deviceDid: DEVICE,
+    name: 'pho\u001bne',
+    revokedAt: 0,
+    epoch: 1,
+    remaining: [ANN],
+    admitted: [],
+    couldRead: { conversations: 2, messages: 7, behind: 3, lastSeenAt: null },
+  }
+
+  it('ask for the words, and take the passphrase where one is given', async () => {
+    const line = terminal({ 'devices.revoke': () => revoked }, 'twenty  four words ')
+    expect(await line.run('device', 'revoke', 'my', 'phone')).toBe(0)
+    expect(line.calls.at(-1)).toEqual([
+      'devices.revoke',
+      { device: 'my phone', recoveryPhrase: 'twenty four words' },
+    ])
+    expect(line.io.stdout).toContain('is taken out')
+    expect(line.io.stdout).not.toContain('\u001b')
+    line.env.VIVIM_PASSPHRASE = 'correct horse'
+    expect(await line.run('device', 'lost', DEVICE)).toBe(0)
+    expect(line.calls.at(-1)).toEqual(['devices.revoke', { device: DEVICE, passphrase: 'correct horse' }])
+    expect(line.io.stdout).toContain('2 conversations with 7 messages: all but the last 3 operations')
+    expect(await line.run('device', 'revoke')).toBe(2)
+  })
+})
+
 describe('device list and rename', () => {
   it('show and name them', async () => {
     const line = new CommandLine({
@@ -185,6 +213,8 @@ describe('device list and rename', () => {
         items: [
           device({ deviceDid: ANN, name: 'desk', thisDevice: true, behind: null }),
           device({ name: 'pho\u001bne', behind: 3, connected: false, lastSeenAt: null }),
+          device({ name: 'old', state: 'revoked', revokedAt: 0 }),
+          device({ name: 'its child', state: 'uncertified' }),
         ],
         nextCursor: null,
       }),
@@ -193,6 +223,8 @@ describe('device list and rename', () => {
     expect(await line.run('device', 'list')).toBe(0)
     expect(line.io.stdout).toMatch(/desk +this device/)
     expect(line.io.stdout).toContain('3 operations behind')
+    expect(line.io.stdout).toMatch(/old +revoked 1970/)
+    expect(line.io.stdout).toMatch(/its child +let in by a revoked device/)
     expect(line.io.stdout).not.toContain('\u001b')
     expect(await line.run('device', 'rename', DEVICE, 'my', 'phone')).toBe(0)
     expect(line.calls.at(-1)).toEqual(['devices.rename', { deviceDid: DEVICE, name: 'my phone' }])
@@ -208,6 +240,8 @@ describe('device list and rename', () => {
     connected: true,
     lastSeenAt: 0,
     behind: 0,
+    state: 'member',
+    revokedAt: null,
     ...changes,
   })
 })

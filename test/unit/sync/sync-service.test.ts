@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { sealMessage } from '../../../crdt/sealed-message.ts'
-import { issueMemberDocument } from '../../../daemon/identity/member-document.ts'
+import { issueMemberDocument, readMemberDocument } from '../../../daemon/identity/member-document.ts'
 import { createNetwork } from '../../../daemon/network/libp2p-network.ts'
 import type { Network } from '../../../daemon/network/network.ts'
+import { openRendezvous } from '../../../daemon/sync/rendezvous.ts'
 import { SyncService } from '../../../daemon/sync/sync-service.ts'
 import type { Replicate, ReplicateIfOpen } from '../../../daemon/sync/sync-session.ts'
 import { stateDigest } from '../../../daemon/vault/state-digest.ts'
@@ -310,6 +311,99 @@ describe('devices of one person', () => {
   })
 })
 
+describe('a device that is taken out', () => {
+  test('gets nothing more and counts for nothing, and the others go on under another key', async () => {
+    const all = paired(3, { introduced: false })
+    const [first, second, third] = all.vaults as [PairedVault, PairedVault, PairedVault]
+    const a = await device(first)
+    const b = await device(second)
+    const lost = await device(third)
+    const { did } = first.keys
+    await introduce(a, b, lost)
+    put(lost, insert('early'))
+    await until('all have it', () => alike(a, lost)() && alike(b, lost)())
+    await lost.network.stop()
+    put(lost, insert('late'))
+    expect(a.sync.currentKeys(first.keys).epochs).toHaveLength(1)
+    const { epoch } = await a.sync.revoke(did, all.rootKey, third.deviceDid)
+    put(a, insert('after'))
+    await until('b has it', alike(a, b))
+    const [old, ...newer] = b.sync.currentKeys(second.keys).epochs
+    expect(old).toEqual(second.keys.epochs[0])
+    expect(newer).toEqual(a.sync.currentKeys(first.keys).epochs.slice(1))
+    expect(newer.map((key) => key.epoch)).toEqual([epoch])
+    // Where the others are is under the new key: it opens with no key the lost device has.
+    const addresses = first.vault.members.list().find(({ deviceDid }) => deviceDid === first.deviceDid)
+    expect(readMemberDocument(addresses!.document)?.rendezvous.length).toBeGreaterThan(0)
+    await until('b knows where a is under the new key', () =>
+      second.vault.members.list().some(({ document }) => {
+        const read = readMemberDocument(document)!
+        return (
+          read.deviceDid === first.deviceDid &&
+          openRendezvous(newer, read.rendezvous) !== undefined &&
+          openRendezvous([old!], read.rendezvous) === undefined
+        )
+      }),
+    )
+
+    const before = frontierOf(a)
+    await lost.network.start()
+    await lost.sync.networkChanged()
+    await until('it learns of it', () => third.replica.members({}).excluded.includes(third.deviceDid))
+    expect(keysIn(lost)).toEqual(['early'])
+    expect(lost.sync.currentKeys(third.keys).epochs).toHaveLength(1)
+    await wait(1_000)
+    expect(frontierOf(a)).toBe(before)
+    for (const each of [a, b]) expect(keysIn(each)).toEqual(['after', 'early'])
+    put(b, insert('further'))
+    await until('a has it', alike(a, b))
+    expect(keysIn(lost)).toEqual(['early'])
+  })
+
+  test('on two others at once: both versions are seen, and nobody is let in', async () => {
+    const all = paired(3, { introduced: false })
+    const [first, second, third] = all.vaults as [PairedVault, PairedVault, PairedVault]
+    const a = await device(first)
+    const b = await device(second)
+    await introduce(a, b)
+    for (const each of [a, b]) await each.sync.addMember(first.keys.did, third.document)
+    await until('a session', () => (a.counts.get('sync.rounds') ?? 0) > 0)
+    await b.network.stop()
+    await a.sync.revoke(first.keys.did, all.rootKey, third.deviceDid)
+    expect(a.sync.enrollingKeys(first.keys).epochs).toHaveLength(2)
+    await b.sync.revoke(first.keys.did, all.rootKey, third.deviceDid)
+    await b.network.start()
+    await b.sync.networkChanged()
+    for (const [each, { keys }] of [
+      [a, first],
+      [b, second],
+    ] as const) {
+      await until('the fork is seen', () => each.counts.get('sync.membership.forks') === 1)
+      expect(() => each.sync.enrollingKeys(keys)).toThrow('two versions')
+    }
+    put(a, insert('goes on'))
+    await until('b has it', alike(a, b))
+  })
+
+  test('goes by the root key alone, and once', async () => {
+    const all = paired(2, { introduced: false })
+    const [first, second] = all.vaults as [PairedVault, PairedVault]
+    const a = await device(first)
+    const b = await device(second)
+    await introduce(a, b)
+    const { did } = first.keys
+    await expect(a.sync.revoke(did, first.keys.deviceKey, second.deviceDid)).rejects.toMatchObject({
+      code: 'Unauthorized',
+    })
+    await a.sync.revoke(did, all.rootKey, second.deviceDid)
+    await expect(a.sync.revoke(did, all.rootKey, second.deviceDid)).rejects.toMatchObject({
+      code: 'Conflict',
+    })
+  })
+})
+
+const keysIn = ({ vault: { vault } }: Device) =>
+  vault.all<{ id: string }>('SELECT id FROM conversations ORDER BY id').map(({ id }) => id)
 const leastOf = (vault: PairedVault['vault']) =>
   vault.get<{ least: number }>('SELECT min(sequence) AS least FROM sync_cursors')?.least
 const one = ({ vault }: Device) => vault.vault

@@ -1,0 +1,242 @@
+import { describe, expect, test } from 'vitest'
+import { deviceTag } from '../../../crdt/device.ts'
+import { GENESIS_HASH, LogChain } from '../../../crdt/log.ts'
+import { commitmentOf, encodeOperation, saltOf } from '../../../crdt/operation.ts'
+import { segmentMessage } from '../../../crdt/segment.ts'
+import { encodeShippedSegment } from '../../../crdt/shipped-segment.ts'
+import { privateSpaceId } from '../../../crdt/space.ts'
+import { sign } from '../../../daemon/identity/ed25519.ts'
+import { makeRevocation } from '../../../daemon/identity/revocation.ts'
+import { stateDigest } from '../../../daemon/vault/state-digest.ts'
+import type { FactChange } from '../../../daemon/vault/vault.ts'
+import { verifySpace } from '../../../daemon/vault/verify.ts'
+import { Conversation } from '../../../schema/entities/index.ts'
+import { type PairedVault, type PairedVaults, pairedVaults, pull } from '../../support/paired-vaults.ts'
+
+const digestOf = ({ vault }: PairedVault) => stateDigest(vault, vault.logs, vault.space)
+const verified = ({ vault }: PairedVault) =>
+  verifySpace(vault, vault.logs, vault.space, privateSpaceId(vault.did), async () => {})
+const put = ({ vault }: PairedVault, ...changes: FactChange[]) => vault.transact((tx) => tx.write(changes))
+const insert = (key: string): FactChange => ({
+  kind: 'INSERT',
+  entity: 'Conversation',
+  key,
+  values: { title: `title of ${key}`, state: 'ACTIVE', version: 1 },
+})
+const rename = (key: string, title: string): FactChange => ({
+  kind: 'UPDATE',
+  entity: 'Conversation',
+  key,
+  values: { custom_title: title },
+})
+const titleOf = ({ vault }: PairedVault, key: string) =>
+  vault.get<{ title: string | null }>('SELECT custom_title AS title FROM conversations WHERE id = ?', [key])
+    ?.title
+const keysIn = ({ vault }: PairedVault) =>
+  vault.all<{ id: string }>('SELECT id FROM conversations ORDER BY id').map(({ id }) => id)
+
+/** Takes `lost` out, as `by` would; `by` knows of it at once. */
+function revoke({ rootKey }: PairedVaults, by: PairedVault, lost: PairedVault) {
+  const members = by.replica.members({})
+  const revocation = makeRevocation({
+    rootKey,
+    keys: by.keys,
+    deviceDid: lost.deviceDid,
+    documents: members.documents,
+    excluded: members.excluded,
+    frontier: by.replica.frontier({}),
+    now: by.time,
+    random: by.options.random,
+  })
+  by.replica.saveMembers({ documents: revocation.documents })
+  return revocation
+}
+
+const tell = (from: PairedVault, to: PairedVault) =>
+  to.replica.saveMembers({ documents: from.replica.members({}).documents })
+
+function allExchange(vaults: readonly PairedVault[]) {
+  for (let round = 0; round < 2; round++)
+    for (const to of vaults)
+      for (const from of vaults)
+        if (to !== from) {
+          tell(from, to)
+          pull(to, from)
+        }
+}
+
+async function expectAlike(vaults: readonly PairedVault[]) {
+  const [first, ...others] = vaults
+  for (const other of others) expect(digestOf(other)).toBe(digestOf(first!))
+  for (const vault of vaults) expect((await verified(vault)).problems).toEqual([])
+}
+
+describe('a revoked device', () => {
+  test('counts for what others had of it, and for nothing that it wrote later', async () => {
+    using all = pairedVaults(3)
+    const [one, two, lost] = all.vaults as [PairedVault, PairedVault, PairedVault]
+    put(lost, insert('early'), rename('early', 'mine'))
+    pull(one, lost)
+    put(lost, insert('late'), rename('early', 'stolen'))
+    // The second device took the late writes in before it heard of the revocation.
+    pull(two, lost)
+    expect(titleOf(two, 'early')).toBe('stolen')
+    revoke(all, one, lost)
+    expect(one.replica.members({}).excluded).toEqual([lost.deviceDid])
+    tell(one, two)
+    expect(keysIn(two)).toEqual(['early'])
+    expect(titleOf(two, 'early')).toBe('mine')
+    // The first one gets the void operations from the second and keeps them without effect.
+    expect(pull(one, two)).toBe(2)
+    expect(keysIn(one)).toEqual(['early'])
+    expect(one.vault.logs.frontierDigest(one.vault.space)).toBe(
+      two.vault.logs.frontierDigest(two.vault.space),
+    )
+    await expectAlike([one, two])
+    // It learns of it too: what it wrote counts nowhere, and it can write no more.
+    tell(one, lost)
+    expect(keysIn(lost)).toEqual(['early'])
+    await expectAlike([one, two, lost])
+    expect(() => put(lost, rename('early', 'again'))).toThrow('taken out')
+  })
+
+  test('does not come back by old heads, by new ones, or by a device that it lets in', () => {
+    using all = pairedVaults(3)
+    const [one, two, lost] = all.vaults as [PairedVault, PairedVault, PairedVault]
+    put(lost, insert('early'))
+    for (const vault of [one, two]) pull(vault, lost)
+    revoke(all, one, lost)
+    const head = one.vault.records.log.head
+    for (const membershipHead of [GENESIS_HASH, head]) {
+      const segment = forged(lost, membershipHead)
+      expect(one.replica.apply({ segments: [segment] }).operations).toBeGreaterThanOrEqual(0)
+      expect(keysIn(one)).toEqual(['early'])
+    }
+  })
+
+  test('waits, where its cut-offs have not come, until they do', async () => {
+    using all = pairedVaults(3)
+    const [one, two, lost] = all.vaults as [PairedVault, PairedVault, PairedVault]
+    put(lost, insert('early'))
+    pull(one, lost)
+    put(lost, insert('late'))
+    const { documents } = revoke(all, one, lost)
+    const [entry, ...rest] = documents
+    two.replica.saveMembers({ documents: [entry!] })
+    pull(two, lost)
+    expect(keysIn(two)).toEqual([])
+    expect(two.vault.held.count()).toBe(2)
+    two.replica.saveMembers({ documents: rest })
+    expect(keysIn(two)).toEqual(['early'])
+    expect(two.vault.held.count()).toBe(0)
+    pull(one, two)
+    await expectAlike([one, two])
+  })
+
+  test('makes the others write under the new head, which waits where it is not known', async () => {
+    using all = pairedVaults(3)
+    const [one, two, lost] = all.vaults as [PairedVault, PairedVault, PairedVault]
+    put(one, insert('before'))
+    revoke(all, one, lost)
+    put(one, insert('after'))
+    pull(two, one)
+    expect(keysIn(two)).toEqual(['before'])
+    expect(two.vault.held.count()).toBe(1)
+    tell(one, two)
+    expect(keysIn(two)).toEqual(['after', 'before'])
+    await expectAlike([one, two])
+    const heads = one.vault
+      .all<{ membership_head: Uint8Array }>('SELECT membership_head FROM segments ORDER BY first')
+      .map(({ membership_head }) => Buffer.from(membership_head).toString('hex'))
+    expect(heads).toEqual(
+      [GENESIS_HASH, one.vault.records.log.head].map((hash) => Buffer.from(hash).toString('hex')),
+    )
+  })
+
+  test('that erased later erased nothing where that was not known yet', () => {
+    using all = pairedVaults(2)
+    const [one, lost] = all.vaults as [PairedVault, PairedVault]
+    put(one, insert('kept'))
+    pull(lost, one)
+    revoke(all, one, lost)
+    lost.vault.transact((tx) => lost.vault.erase(tx, [{ entity: Conversation, key: 'kept' }]))
+    pull(one, lost)
+    expect(keysIn(one)).toEqual(['kept'])
+    put(one, rename('kept', 'still here'))
+    expect(titleOf(one, 'kept')).toBe('still here')
+  })
+
+  test('is the same everywhere whatever order devices meet in, with two versions of the log too', async () => {
+    for (let round = 0; round < 6; round++) {
+      using all = pairedVaults(4)
+      const [one, two, three, lost] = all.vaults as [PairedVault, PairedVault, PairedVault, PairedVault]
+      put(one, insert('a'), insert('b'))
+      for (const vault of [two, three, lost]) pull(vault, one)
+      put(lost, rename('a', 'first'))
+      if (round % 2) pull(one, lost)
+      put(lost, rename('a', 'second'), insert('c'))
+      pull(two, lost)
+      put(two, rename('b', 'of two'))
+      revoke(all, one, lost)
+      // Two devices revoke it at once: two entries with one number.
+      if (round >= 3) revoke(all, two, lost)
+      put(lost, rename('b', 'third'))
+      pull(three, lost)
+      put(three, rename('c', 'of three'))
+      allExchange(round % 3 === 0 ? [three, one, two] : [two, three, one])
+      await expectAlike([one, two, three])
+      expect(titleOf(one, 'b')).toBe('of two')
+      expect(titleOf(one, 'a')).toBe(round % 2 ? 'first' : null)
+      expect(one.vault.records.log.forkedAt).toBe(round >= 3 ? 1 : undefined)
+    }
+  })
+
+  test('survives a reopening', async () => {
+    using all = pairedVaults(2)
+    const [one, lost] = all.vaults as [PairedVault, PairedVault]
+    put(lost, insert('early'))
+    pull(one, lost)
+    put(lost, insert('late'))
+    revoke(all, one, lost)
+    pull(one, lost)
+    one.reopen()
+    expect(keysIn(one)).toEqual(['early'])
+    expect(one.replica.members({}).excluded).toEqual([lost.deviceDid])
+    await expectAlike([one])
+    expect(() => revoke(all, one, lost)).toThrow('already')
+  })
+})
+
+/** A segment that the lost device makes after its last one, back-dated to that one's time. */
+function forged(lost: PairedVault, membershipHead: Uint8Array): Uint8Array {
+  const { vault, device, keys } = lost
+  const [head] = vault.logs.frontier(vault.space).filter((each) => Buffer.compare(each.device, device) === 0)
+  if (!head) throw new Error('a device without a log')
+  const seed = new Uint8Array(32)
+  const sequence = head.sequence + 1
+  const log = { space: privateSpaceId(vault.did), device, incarnation: head.incarnation }
+  const body = encodeOperation({
+    hlc: { ms: Date.UTC(2026, 0, 1) + 1_000, counter: 0, device: deviceTag(device) },
+    kind: 'INSERT',
+    table: Conversation.number,
+    key: 'forged',
+    schemaVersion: 1,
+    columns: new Map([[Conversation.columns.title.number, 'forged']]),
+  })
+  const hash = new LogChain(log).hash(sequence, head.hash, commitmentOf(saltOf(seed, sequence), body))
+  const header = {
+    ...log,
+    first: sequence,
+    count: 1,
+    previousHash: head.hash,
+    membershipHead,
+    headHash: hash,
+  }
+  return encodeShippedSegment({
+    ...header,
+    signature: sign(keys.deviceKey, segmentMessage(header)),
+    seed,
+    from: sequence,
+    operations: [{ body }],
+  })
+}
