@@ -32,7 +32,7 @@ export class Logs {
     let found = this.#devices.get(ref)
     if (!found) {
       const row = this.#sql.get<{ device: Uint8Array }>('SELECT device FROM logs WHERE ref = ?', [ref])
-      if (!row) throw new Error('a stamp of an unknown log')
+      if (!row) throw new VivimError('Corrupt', 'A row names a log that is not here.')
       found = { tag: deviceTag(row.device), device: row.device }
       this.#devices.set(ref, found)
     }
