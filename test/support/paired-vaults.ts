@@ -30,20 +30,15 @@ export interface PairedVaults extends Disposable {
 
 /** Real vaults of several devices of one person, each certified by the root key and known to all. */
 export function pairedVaults(count: number, { introduced = true } = {}): PairedVaults {
-  const root = generateKeyPairSync('ed25519').privateKey
-  const did = encodeDid(publicKeyBytes(root))
-  const keys: SharedSecrets = {
-    vaultKey: randomBytes(32),
-    spaceSecret: randomBytes(32),
-    epochs: [{ epoch: 0, key: randomBytes(32) }],
-  }
-  const vaults = Array.from({ length: count }, () => openDevice(root, did, keys))
+  const rootKey = generateKeyPairSync('ed25519').privateKey
+  const identities = deviceIdentities(count, rootKey)
+  const vaults = identities.map(openDevice)
   if (introduced)
     for (const vault of vaults)
       vault.replica.saveMembers({ documents: vaults.map(({ document }) => document) })
   return {
-    did,
-    rootKey: root,
+    did: identities[0]!.keys.did,
+    rootKey,
     vaults,
     [Symbol.dispose]: () => {
       for (const vault of vaults) vault[Symbol.dispose]()
@@ -51,14 +46,33 @@ export function pairedVaults(count: number, { introduced = true } = {}): PairedV
   }
 }
 
-function openDevice(
+/** A device as it is before it has a vault: its keys, and the document others keep of it. */
+export interface DeviceIdentity {
+  readonly keys: UserKeys
+  readonly document: Uint8Array
+}
+
+/** Devices of one person, each certified by the root key. */
+export function deviceIdentities(
+  count: number,
+  root: KeyObject = generateKeyPairSync('ed25519').privateKey,
+): DeviceIdentity[] {
+  const did = encodeDid(publicKeyBytes(root))
+  const shared: SharedSecrets = {
+    vaultKey: randomBytes(32),
+    spaceSecret: randomBytes(32),
+    epochs: [{ epoch: 0, key: randomBytes(32) }],
+  }
+  return Array.from({ length: count }, () => newIdentity(root, did, shared))
+}
+
+function newIdentity(
   root: Parameters<typeof issueDeviceCertificate>[0],
   did: string,
   shared: SharedSecrets,
-): PairedVault {
+): DeviceIdentity {
   const deviceKey = generateKeyPairSync('ed25519').privateKey
-  const device = publicKeyBytes(deviceKey)
-  const deviceDid = encodeDid(device)
+  const deviceDid = encodeDid(publicKeyBytes(deviceKey))
   const certificate = issueDeviceCertificate(root, {
     did,
     deviceDid,
@@ -67,22 +81,33 @@ function openDevice(
     sequence: 1,
     issuedAt: 1,
   })
+  const chain = [certificate]
   const receiveSeed = randomBytes(32)
   const receiveKey = xWingPublicKey(receiveSeed)
   const document = issueMemberDocument(deviceKey, {
     did,
     deviceDid,
-    chain: [certificate],
+    chain,
     sequence: 1,
     receiveKey,
     rendezvous: new Uint8Array(0),
   })
+  const bootToken = randomBytes(32)
+  return {
+    keys: { ...shared, did, deviceDid, deviceKey, receiveKey, receiveSeed, bootToken, chain },
+    document,
+  }
+}
+
+/** A new vault of that device. */
+export function openDevice({ keys, document }: DeviceIdentity): PairedVault {
+  const { did, deviceDid, deviceKey, vaultKey, spaceSecret } = keys
   const clock = { time: Date.UTC(2026, 0, 1) }
   const temporary = temporaryVault({
     did,
     deviceKey,
-    vaultKey: shared.vaultKey,
-    spaceSecret: shared.spaceSecret,
+    vaultKey,
+    spaceSecret,
     readMember: memberReader(did),
     verifyRoot: rootVerifier(did),
     now: () => ++clock.time,
@@ -107,19 +132,10 @@ function openDevice(
     get replica() {
       return createReplica(options())
     },
-    device,
+    device: publicKeyBytes(deviceKey),
     deviceDid,
     document,
-    keys: {
-      ...shared,
-      did,
-      deviceDid,
-      deviceKey,
-      receiveKey,
-      receiveSeed,
-      bootToken: randomBytes(32),
-      chain: [certificate],
-    },
+    keys,
     get time() {
       return clock.time
     },
