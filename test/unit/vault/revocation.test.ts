@@ -1,3 +1,4 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { deviceTag } from '../../../crdt/device.ts'
 import { GENESIS_HASH, LogChain } from '../../../crdt/log.ts'
@@ -5,7 +6,10 @@ import { commitmentOf, encodeOperation, saltOf } from '../../../crdt/operation.t
 import { segmentMessage } from '../../../crdt/segment.ts'
 import { encodeShippedSegment } from '../../../crdt/shipped-segment.ts'
 import { privateSpaceId } from '../../../crdt/space.ts'
-import { sign } from '../../../daemon/identity/ed25519.ts'
+import { issueDeviceCertificate, PAIRED_CAPABILITIES } from '../../../daemon/identity/device-certificate.ts'
+import { encodeDid } from '../../../daemon/identity/did.ts'
+import { publicKeyBytes, sign } from '../../../daemon/identity/ed25519.ts'
+import { issueMemberDocument } from '../../../daemon/identity/member-document.ts'
 import { makeRevocation } from '../../../daemon/identity/revocation.ts'
 import { stateDigest } from '../../../daemon/vault/state-digest.ts'
 import type { FactChange } from '../../../daemon/vault/vault.ts'
@@ -100,18 +104,49 @@ describe('a revoked device', () => {
     expect(() => put(lost, rename('early', 'again'))).toThrow('taken out')
   })
 
-  test('does not come back by old heads, by new ones, or by a device that it lets in', () => {
+  test('does not come back by an old head, by the newest, or by a back-dated stamp', async () => {
     using all = pairedVaults(3)
     const [one, two, lost] = all.vaults as [PairedVault, PairedVault, PairedVault]
     put(lost, insert('early'))
     for (const vault of [one, two]) pull(vault, lost)
     revoke(all, one, lost)
-    const head = one.vault.records.log.head
-    for (const membershipHead of [GENESIS_HASH, head]) {
-      const segment = forged(lost, membershipHead)
-      expect(one.replica.apply({ segments: [segment] }).operations).toBeGreaterThanOrEqual(0)
-      expect(keysIn(one)).toEqual(['early'])
+    tell(one, two)
+    for (const [vault, membershipHead] of [
+      [one, GENESIS_HASH],
+      [two, one.vault.records.log.head],
+    ] as const) {
+      expect(vault.replica.apply({ segments: [forged(lost, membershipHead)] }).operations).toBe(1)
+      expect(keysIn(vault)).toEqual(['early'])
+      expect((await verified(vault)).problems).toEqual([])
     }
+  })
+
+  test('does not come back by a new log, nor by a device that it lets in', () => {
+    using all = pairedVaults(2)
+    const [one, lost] = all.vaults as [PairedVault, PairedVault]
+    put(lost, insert('early'))
+    pull(one, lost)
+    const guest = enrolledBy(lost)
+    revoke(all, one, lost)
+    one.replica.saveMembers({ documents: [guest.document] })
+    expect(one.replica.members({}).excluded).toContain(guest.deviceDid)
+    for (const writer of [lost, guest]) {
+      const segment = forgedBy(lost.vault.did, writer.keys.deviceKey, new Uint8Array(8).fill(9))
+      expect(one.replica.apply({ segments: [segment] }).operations).toBe(1)
+    }
+    expect(keysIn(one)).toEqual(['early'])
+  })
+
+  test('leaves those it had let in, where they are known, when it goes', () => {
+    using all = pairedVaults(2)
+    const [one, lost] = all.vaults as [PairedVault, PairedVault]
+    const guest = enrolledBy(lost)
+    one.replica.saveMembers({ documents: [guest.document] })
+    const { admitted } = revoke(all, one, lost)
+    expect(admitted).toEqual([guest.deviceDid])
+    expect(one.replica.members({}).excluded).toEqual([lost.deviceDid])
+    one.replica.apply({ segments: [forgedBy(lost.vault.did, guest.keys.deviceKey, new Uint8Array(8))] })
+    expect(keysIn(one)).toEqual(['forged'])
   })
 
   test('waits, where its cut-offs have not come, until they do', async () => {
@@ -166,6 +201,47 @@ describe('a revoked device', () => {
     expect(titleOf(one, 'kept')).toBe('still here')
   })
 
+  test('that erased many rows loses those that still wait: what they hid is shown again', async () => {
+    using all = pairedVaults(3)
+    const [one, two, lost] = all.vaults as [PairedVault, PairedVault, PairedVault]
+    const keys = Array.from({ length: 20 }, (_, n) => `c${n}`).sort()
+    put(one, ...keys.map(insert))
+    for (const vault of [two, lost]) pull(vault, one)
+    lost.vault.transact((tx) =>
+      lost.vault.erase(
+        tx,
+        keys.map((key) => ({ entity: Conversation, key })),
+      ),
+    )
+    pull(two, lost)
+    const shown = () => two.vault.all('SELECT id FROM conversations WHERE deleted = 0').length
+    expect(shown()).toBe(0)
+    revoke(all, one, lost)
+    tell(one, two)
+    expect(shown()).toBe(20)
+    expect(two.vault.held.count()).toBe(0)
+    pull(one, two)
+    two.time += 48 * 3_600_000
+    two.releaseHeld()
+    await expectAlike([one, two])
+    expect(keysIn(two)).toEqual(keys)
+  })
+
+  test('that erased one row, which was applied already, does not keep it from coming again', () => {
+    using all = pairedVaults(3)
+    const [one, two, lost] = all.vaults as [PairedVault, PairedVault, PairedVault]
+    put(one, insert('a'))
+    for (const vault of [two, lost]) pull(vault, one)
+    lost.vault.transact((tx) => lost.vault.erase(tx, [{ entity: Conversation, key: 'a' }]))
+    pull(two, lost)
+    expect(keysIn(two)).toEqual([])
+    revoke(all, one, lost)
+    tell(one, two)
+    put(one, rename('a', 'again'))
+    pull(two, one)
+    expect(titleOf(two, 'a')).toBe('again')
+  })
+
   test('is the same everywhere whatever order devices meet in, with two versions of the log too', async () => {
     for (let round = 0; round < 6; round++) {
       using all = pairedVaults(4)
@@ -207,14 +283,51 @@ describe('a revoked device', () => {
   })
 })
 
+/** A device that this one certifies, as pairing does. */
+function enrolledBy({ keys }: PairedVault) {
+  const deviceKey = generateKeyPairSync('ed25519').privateKey
+  const device = publicKeyBytes(deviceKey)
+  const deviceDid = encodeDid(device)
+  const certificate = issueDeviceCertificate(keys.deviceKey, {
+    did: keys.did,
+    deviceDid,
+    issuer: keys.deviceDid,
+    capabilities: PAIRED_CAPABILITIES,
+    sequence: 2,
+    issuedAt: 1,
+  })
+  const document = issueMemberDocument(deviceKey, {
+    did: keys.did,
+    deviceDid,
+    chain: [...keys.chain, certificate],
+    sequence: 1,
+    receiveKey: keys.receiveKey,
+    rendezvous: new Uint8Array(0),
+  })
+  return { deviceDid, document, keys: { deviceKey } }
+}
+
 /** A segment that the lost device makes after its last one, back-dated to that one's time. */
-function forged(lost: PairedVault, membershipHead: Uint8Array): Uint8Array {
-  const { vault, device, keys } = lost
+function forged({ vault, device, keys }: PairedVault, membershipHead: Uint8Array): Uint8Array {
   const [head] = vault.logs.frontier(vault.space).filter((each) => Buffer.compare(each.device, device) === 0)
   if (!head) throw new Error('a device without a log')
+  return forgedBy(vault.did, keys.deviceKey, head.incarnation, { membershipHead, ...head })
+}
+
+function forgedBy(
+  did: string,
+  deviceKey: KeyObject,
+  incarnation: Uint8Array,
+  { sequence: last, hash: previousHash, membershipHead } = {
+    sequence: 0,
+    hash: GENESIS_HASH,
+    membershipHead: GENESIS_HASH,
+  },
+): Uint8Array {
+  const device = publicKeyBytes(deviceKey)
   const seed = new Uint8Array(32)
-  const sequence = head.sequence + 1
-  const log = { space: privateSpaceId(vault.did), device, incarnation: head.incarnation }
+  const first = last + 1
+  const log = { space: privateSpaceId(did), device, incarnation }
   const body = encodeOperation({
     hlc: { ms: Date.UTC(2026, 0, 1) + 1_000, counter: 0, device: deviceTag(device) },
     kind: 'INSERT',
@@ -223,20 +336,8 @@ function forged(lost: PairedVault, membershipHead: Uint8Array): Uint8Array {
     schemaVersion: 1,
     columns: new Map([[Conversation.columns.title.number, 'forged']]),
   })
-  const hash = new LogChain(log).hash(sequence, head.hash, commitmentOf(saltOf(seed, sequence), body))
-  const header = {
-    ...log,
-    first: sequence,
-    count: 1,
-    previousHash: head.hash,
-    membershipHead,
-    headHash: hash,
-  }
-  return encodeShippedSegment({
-    ...header,
-    signature: sign(keys.deviceKey, segmentMessage(header)),
-    seed,
-    from: sequence,
-    operations: [{ body }],
-  })
+  const headHash = new LogChain(log).hash(first, previousHash, commitmentOf(saltOf(seed, first), body))
+  const header = { ...log, first, count: 1, previousHash, membershipHead, headHash }
+  const signature = sign(deviceKey, segmentMessage(header))
+  return encodeShippedSegment({ ...header, signature, seed, from: first, operations: [{ body }] })
 }
