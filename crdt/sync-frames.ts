@@ -16,7 +16,7 @@ export type Frame =
   /** What I hold, in short. Opens a round, and closes one when both say the same. */
   | {
       readonly type: 'state'
-      /** `frontierDigest`, 32 bytes. */
+      /** `frontierDigest`; its first 16 bytes are sent. */
       readonly frontier: Uint8Array
       /** First 8 bytes of SHA-256 over the sorted member documents. */
       readonly members: Uint8Array
@@ -25,7 +25,7 @@ export type Frame =
     }
   /** Certificates and records of the devices I know; sent when the digests of members differ. `more` of them follow. */
   | { readonly type: 'members'; readonly documents: readonly Uint8Array[]; readonly more: boolean }
-  /** The head of every log I hold; sent when the frontiers' digests differ. */
+  /** The head of every log I hold, with the first 16 bytes of its hash; sent when the frontiers' digests differ. */
   | { readonly type: 'have'; readonly heads: readonly LogHead[] }
   /** Send me these operations; `credit` is how many bytes of segments may be on the way without an ACK. */
   | { readonly type: 'want'; readonly runs: readonly WantedRun[]; readonly credit: number }
@@ -33,8 +33,8 @@ export type Frame =
   | { readonly type: 'totals'; readonly operations: number }
   /** An encoded `ShippedSegment`. */
   | { readonly type: 'segment'; readonly bytes: Uint8Array }
-  /** These are stored durably; `credit` more bytes may be sent. */
-  | { readonly type: 'ack'; readonly positions: readonly LogPosition[]; readonly credit: number }
+  /** The next segments that were sent, of `credit` bytes together, are stored durably; as many more may be sent. */
+  | { readonly type: 'ack'; readonly credit: number }
   /** Blobs whose hashes my rows name and I do not hold. */
   | { readonly type: 'want-blobs'; readonly hashes: readonly Uint8Array[] }
   /** A piece of a blob: `total` is its whole size in bytes; an absent blob is answered with total 0. */
@@ -75,6 +75,12 @@ const BYE_NUMBER = {
 
 const BYE_REASONS = Object.keys(BYE_NUMBER) as ByeReason[]
 
+/**
+ * Bytes of a digest or hash on this stream, where it says "the same" and proves nothing: nobody finds another set of
+ * operations for it, and whatever then comes is checked from signatures and whole hashes.
+ */
+const SHORT_HASH_BYTES = 16
+
 /** @throws RangeError if the frame would be larger than `LIMITS.syncFrameBytes` */
 export function encodeFrame(frame: Frame): Uint8Array {
   const bytes = encodeCanonical([NUMBER[frame.type], ...fieldsOfFrame(frame)])
@@ -90,7 +96,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
       const [frontier, members, ask] = fieldsOf(fields, 3)
       return {
         type: 'state',
-        frontier: bytesOf(frontier, 32),
+        frontier: bytesOf(frontier, SHORT_HASH_BYTES),
         members: bytesOf(members, 8),
         ask: booleanOf(ask),
       }
@@ -125,12 +131,8 @@ export function decodeFrame(bytes: Uint8Array): Frame {
       return { type: 'segment', bytes: bytesOf(segment, 1, LIMITS.syncFrameBytes) }
     }
     case NUMBER.ack: {
-      const [positions, credit] = fieldsOf(fields, 2)
-      return {
-        type: 'ack',
-        positions: distinct(listOf(positions, 0, LIMITS.spaceLogs).map(readPosition)),
-        credit: integerOf(credit, 1),
-      }
+      const [credit] = fieldsOf(fields, 1)
+      return { type: 'ack', credit: integerOf(credit, 1) }
     }
     case NUMBER['want-blobs']: {
       const [hashes] = fieldsOf(fields, 1)
@@ -161,19 +163,19 @@ export function decodeFrame(bytes: Uint8Array): Frame {
 function fieldsOfFrame(frame: Frame): Cbor[] {
   switch (frame.type) {
     case 'state':
-      return [frame.frontier, frame.members, frame.ask]
+      return [short(frame.frontier), frame.members, frame.ask]
     case 'members':
       return [frame.documents, frame.more]
     case 'have':
-      return [frame.heads.map((head) => [...logFields(head), head.hash])]
+      return [frame.heads.map((head) => [...logFields(head), short(head.hash)])]
     case 'want':
-      return [frame.runs.map((run) => [...logFields(run), run.upTo]), frame.credit]
+      return [frame.runs.map((run) => [...logFields(run), run.upTo - run.sequence]), frame.credit]
     case 'totals':
       return [frame.operations]
     case 'segment':
       return [frame.bytes]
     case 'ack':
-      return [frame.positions.map(logFields), frame.credit]
+      return [frame.credit]
     case 'want-blobs':
       return [frame.hashes]
     case 'blob':
@@ -183,24 +185,24 @@ function fieldsOfFrame(frame: Frame): Cbor[] {
   }
 }
 
+function short(hash: Uint8Array): Uint8Array {
+  return hash.subarray(0, SHORT_HASH_BYTES)
+}
+
 function logFields({ device, incarnation, sequence }: LogPosition): Cbor[] {
   return [device, incarnation, sequence]
 }
 
 function readHead(item: Cbor): LogHead {
   const [device, incarnation, sequence, hash] = fieldsOf(item, 4)
-  return { ...readLog(device, incarnation, sequence), hash: bytesOf(hash, 32) }
+  return { ...readLog(device, incarnation, sequence), hash: bytesOf(hash, SHORT_HASH_BYTES) }
 }
 
+/** The end of a run is told by how many operations follow its first: a small number where little is missing. */
 function readRun(item: Cbor): WantedRun {
-  const [device, incarnation, sequence, upTo] = fieldsOf(item, 4)
+  const [device, incarnation, sequence, following] = fieldsOf(item, 4)
   const log = readLog(device, incarnation, sequence)
-  return { ...log, upTo: integerOf(upTo, log.sequence) }
-}
-
-function readPosition(item: Cbor): LogPosition {
-  const [device, incarnation, sequence] = fieldsOf(item, 3)
-  return readLog(device, incarnation, sequence)
+  return { ...log, upTo: log.sequence + integerOf(following, 0, Number.MAX_SAFE_INTEGER - log.sequence) }
 }
 
 function readLog(device?: Cbor, incarnation?: Cbor, sequence?: Cbor): LogPosition {

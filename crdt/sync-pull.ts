@@ -1,4 +1,4 @@
-import { type Frontier, type LogPosition, logName } from './frontier.ts'
+import { type Frontier, logName } from './frontier.ts'
 import { wantBlobs } from './sync-blobs.ts'
 import type { WantedRun } from './sync-frames.ts'
 import { runOfSegment, type SegmentRun } from './sync-segment-run.ts'
@@ -94,20 +94,10 @@ export function onApplied(turn: Turn, frontier: Frontier, missingBlobs: readonly
     session.taken = taken
     session.applied += operations
     session.pull = { ...pull, applying: [], bytes: pull.bytes - credit, done: pull.done + operations }
-    send(turn, { type: 'ack', positions: durable(session, pull.applying), credit })
+    send(turn, { type: 'ack', credit })
     effects.push({ type: 'progress', done: pull.done + operations, total: pull.total })
   }
   wantBlobs(turn, missingBlobs)
-}
-
-/** Of every log that was merged just now, how far both the other side and this one hold it. */
-function durable({ frontier }: Session, applied: readonly Arrived[]): LogPosition[] {
-  const heads = sequencesOf(frontier)
-  const last = new Map(applied.map(({ run }) => [logName(run), run]))
-  return [...last].flatMap(([name, { device, incarnation, upTo }]) => {
-    const sequence = Math.min(upTo, heads.get(name) ?? 0)
-    return sequence > 0 ? [{ device, incarnation, sequence }] : []
-  })
 }
 
 function lacking({ frontier, taken, peerHeads = [] }: Session): WantedRun[] {

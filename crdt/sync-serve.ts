@@ -12,12 +12,19 @@ export interface Serve {
   readonly credit: number
 }
 
+/** A segment on its way there. */
+export interface SentSegment {
+  /** Its last operation. */
+  readonly position: LogPosition
+  readonly bytes: number
+}
+
 /** Only what this side said it has may be asked for, and one WANT at a time. */
 export function onWant(turn: Turn, { runs, credit }: Extract<Frame, { type: 'want' }>): void {
   const { session } = turn
   const heads = sequencesOf(session.frontier)
   const held = runs.every((run) => run.upTo <= (heads.get(logName(run)) ?? 0))
-  insist(!session.serve && session.unacknowledged === 0 && held)
+  insist(!session.serve && session.unacknowledged.length === 0 && held)
   session.serve = { runs, credit }
   const operations = runs.reduce((sum, { sequence, upTo }) => sum + upTo - sequence + 1, 0)
   send(turn, { type: 'totals', operations })
@@ -43,32 +50,38 @@ export function onRead(turn: Turn, segments: readonly Uint8Array[]): void {
   const [wanted, ...others] = serve.runs
   let { sequence } = wanted!
   let { credit } = serve
+  const { device, incarnation } = wanted!
+  const sent: SentSegment[] = []
   for (const bytes of segments) {
     if (credit <= 0 || sequence > wanted!.upTo) break
     const upTo = endOf(bytes)
     send(turn, { type: 'segment', bytes })
     session.sent += upTo - sequence + 1
-    session.unacknowledged += bytes.length
+    sent.push({ position: { device, incarnation, sequence: upTo }, bytes: bytes.length })
     credit -= bytes.length
     sequence = upTo + 1
   }
   // What this side said it has is not there: it cannot keep its word, and says so rather than wait for ever.
   if (sequence === wanted!.sequence) throw new SessionEnd('closing')
-  session.served = new Map(session.served).set(logName(wanted!), sequence - 1)
+  session.unacknowledged = [...session.unacknowledged, ...sent]
   const runs = sequence > wanted!.upTo ? others : [...others, { ...wanted!, sequence }]
   session.serve = runs.length > 0 ? { runs, credit } : undefined
 }
 
-export function onAck({ session, effects }: Turn, positions: readonly LogPosition[], credit: number): void {
-  const heads = sequencesOf(session.frontier)
-  const held = positions.every((position) => {
-    const name = logName(position)
-    return position.sequence <= Math.max(heads.get(name) ?? 0, session.served.get(name) ?? 0)
-  })
-  insist(held && credit <= session.unacknowledged)
-  session.unacknowledged -= credit
+/** Segments are merged in the order they were sent, so their bytes say which: what an ACK names is what was sent. */
+export function onAck({ session, effects }: Turn, credit: number): void {
+  const positions = new Map<string, LogPosition>()
+  let [count, bytes] = [0, 0]
+  while (bytes < credit) {
+    const sent = session.unacknowledged[count++]
+    insist(sent !== undefined)
+    bytes += sent.bytes
+    positions.set(logName(sent.position), sent.position)
+  }
+  insist(bytes === credit)
+  session.unacknowledged = session.unacknowledged.slice(count)
   if (session.serve) session.serve = { ...session.serve, credit: session.serve.credit + credit }
-  if (positions.length > 0) effects.push({ type: 'acknowledged', positions })
+  effects.push({ type: 'acknowledged', positions: [...positions.values()] })
 }
 
 /** Segments of our own that cannot be read are no fault of the other side. */

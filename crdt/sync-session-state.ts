@@ -3,7 +3,7 @@ import { type Frontier, frontierDigest, type LogPosition, logName } from './fron
 import type { AskedBlob, AwaitedBlob } from './sync-blobs.ts'
 import type { ByeReason, Frame } from './sync-frames.ts'
 import type { Pull } from './sync-pull.ts'
-import type { Serve } from './sync-serve.ts'
+import type { SentSegment, Serve } from './sync-serve.ts'
 
 /** What one side said it holds. */
 export interface StateSaid {
@@ -53,10 +53,8 @@ export interface Session extends SyncState {
   taken: ReadonlyMap<string, number>
   /** What is on its way there. */
   serve: Serve | undefined
-  /** By log name: the last operation sent. The disk may be ahead of what we were told is committed. */
-  served: ReadonlyMap<string, number>
-  /** Segment bytes sent without an ACK. */
-  unacknowledged: number
+  /** Segments sent without an ACK, in their order. */
+  unacknowledged: readonly SentSegment[]
   /** Digest of the frontier that the other side is known to hold. */
   acknowledged: Uint8Array | undefined
 
@@ -104,8 +102,7 @@ export function newSession(limits: SyncLimits): Session {
     pull: undefined,
     taken: new Map(),
     serve: undefined,
-    served: new Map(),
-    unacknowledged: 0,
+    unacknowledged: [],
     acknowledged: undefined,
     reading: 'nothing',
     lastRead: 'blob',
@@ -171,6 +168,7 @@ export function sequencesOf(positions: readonly LogPosition[]): Map<string, numb
   return new Map(positions.map((position) => [logName(position), position.sequence]))
 }
 
-export function same(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a !== undefined && Buffer.compare(a, b) === 0
+/** Whether a digest that was heard is that one; of some a frame carries the beginning. */
+export function same(heard: Uint8Array | undefined, digest: Uint8Array): boolean {
+  return heard !== undefined && Buffer.compare(heard, digest.subarray(0, heard.length)) === 0
 }

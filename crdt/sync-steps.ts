@@ -117,7 +117,7 @@ function takeFrame(turn: Turn, frame: Frame): void {
       onSegment(turn, frame.bytes)
       break
     case 'ack':
-      onAck(turn, frame.positions, frame.credit)
+      onAck(turn, frame.credit)
       break
     case 'want-blobs':
       onWantBlobs(turn, frame.hashes)

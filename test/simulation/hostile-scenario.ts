@@ -164,7 +164,7 @@ class Hostile {
       () => ({ type: 'totals', operations: 1 + integer(40) }),
       () => ({ type: 'segment', bytes: segment() ?? bytes(20) }),
       () => ({ type: 'segment', bytes: bytes(1 + integer(300)) }),
-      () => ({ type: 'ack', positions: [own()], credit: 1 + integer(200) }),
+      () => ({ type: 'ack', credit: 1 + integer(200) }),
       () => ({ type: 'want-blobs', hashes: Array.from({ length: 1 + integer(600) }, hash) }),
       () => ({
         type: 'blob',

@@ -33,7 +33,7 @@ describe('what is on its way here', () => {
     expect(session.effects).toEqual([{ type: 'apply', segments: [bytes] }])
     session.event({ type: 'applied', frontier: [head(1, 4)], missingBlobs: [] })
     expect(session.did).toEqual(['ack', '* progress', 'state', '* acknowledged', '* in-sync'])
-    expect(session.sent[0]).toMatchObject({ positions: [{ sequence: 4 }], credit: bytes.length })
+    expect(session.sent[0]).toEqual({ type: 'ack', credit: bytes.length })
     expect(session.find('progress')).toMatchObject({ done: 4, total: 4 })
     expect(session.find('in-sync')).toMatchObject({ applied: 4, sent: 0 })
   })
@@ -137,7 +137,7 @@ describe('what is on its way there', () => {
     const session = serving([head(1, 3)], 100)
     read(session, [large], 1)
     expect(session.did).toEqual(['segment'])
-    session.frame({ type: 'ack', positions: [head(1, 1)], credit: large.length })
+    session.frame({ type: 'ack', credit: large.length })
     expect(session.did).toEqual(['* acknowledged', '* read'])
     expect(session.find('read')).toMatchObject({ log: { sequence: 2 }, maxBytes: 100 })
     const small = segment(1, 2, 2)
@@ -163,9 +163,14 @@ describe('what is on its way there', () => {
     expect(serving([head(1, 4)], 1_000).frame(want).did).toEqual(PROTOCOL)
     const sent = () => read(serving([head(1, 4)], 1_000), [segment(1, 1, 4)], 4)
     const credit = segment(1, 1, 4).length
-    expect(sent().frame({ type: 'ack', positions: [head(1, 4)], credit }).did).toEqual(['* acknowledged'])
-    expect(sent().frame({ type: 'ack', positions: [head(1, 4)], credit: credit + 1 }).did).toEqual(PROTOCOL)
-    expect(sent().frame({ type: 'ack', positions: [head(1, 5)], credit }).did).toEqual(PROTOCOL)
+    const acknowledged = sent().frame({ type: 'ack', credit })
+    expect(acknowledged.did).toEqual(['* acknowledged'])
+    expect(acknowledged.find('acknowledged').positions).toEqual([
+      { device: head(1, 4).device, incarnation: head(1, 4).incarnation, sequence: 4 },
+    ])
+    expect(sent().frame({ type: 'ack', credit: credit + 1 }).did).toEqual(PROTOCOL)
+    expect(sent().frame({ type: 'ack', credit: credit - 1 }).did).toEqual(PROTOCOL)
+    expect(acknowledged.frame({ type: 'ack', credit }).did).toEqual(PROTOCOL)
   })
 
   test('when the disk has less than was announced we say goodbye rather than wait', () => {

@@ -16,13 +16,13 @@ const record = <T extends Frame['type'], R>(type: T, fields: { [K in keyof R]: f
 const reasons: ByeReason[] = ['not-a-device', 'refused', 'protocol', 'busy', 'closing']
 
 const frame = fc.oneof(
-  record('state', { frontier: bytes(32), members: bytes(8), ask: fc.boolean() }),
+  record('state', { frontier: bytes(16), members: bytes(8), ask: fc.boolean() }),
   record('members', {
     documents: fc.array(fc.uint8Array({ minLength: 1, maxLength: 100 }), { maxLength: 10 }),
     more: fc.boolean(),
   }),
   record('have', {
-    heads: logs(fc.record({ device: bytes(32), incarnation: bytes(8), sequence: count, hash: bytes(32) })),
+    heads: logs(fc.record({ device: bytes(32), incarnation: bytes(8), sequence: count, hash: bytes(16) })),
   }),
   record('want', {
     runs: logs(
@@ -35,7 +35,7 @@ const frame = fc.oneof(
   }),
   record('totals', { operations: count }),
   record('segment', { bytes: fc.uint8Array({ minLength: 1, maxLength: 500 }) }),
-  record('ack', { positions: logs(position), credit: count }),
+  record('ack', { credit: count }),
   record('want-blobs', { hashes: fc.array(bytes(32), { minLength: 1, maxLength: 20 }) }),
   record('blob', {
     hash: bytes(32),
@@ -118,7 +118,7 @@ describe('limits of a sync frame', () => {
   }
   const many = (length: number, item: (index: number) => Cbor): Cbor[] =>
     Array.from({ length }, (_, i) => item(i))
-  const heads = (length: number): Cbor => [3, many(length, (i) => [...log(i), 1, new Uint8Array(32)])]
+  const heads = (length: number): Cbor => [3, many(length, (i) => [...log(i), 1, new Uint8Array(16)])]
   const wants = (length: number): Cbor => [4, many(length, (i) => [...log(i), 1, 1]), 1]
   const members = (length: number, size: number): Cbor => [2, many(length, () => new Uint8Array(size)), false]
   const hashes = (length: number): Cbor => [8, many(length, () => new Uint8Array(32))]
@@ -133,9 +133,14 @@ describe('limits of a sync frame', () => {
     ['1,000 hashes', hashes(1_000), hashes(1_001)],
     ['128 KiB a piece', blob(128 * 1024), blob(128 * 1024 + 1)],
     ['512 MiB a blob', blob(1, 512 * 1024 * 1024), blob(1, 512 * 1024 * 1024 + 1)],
-    ['a log once', heads(1), [3, [1, 1].map(() => [...log(0), 1, new Uint8Array(32)])]],
-    ['a run forwards', [4, [[...log(0), 5, 5]], 1], [4, [[...log(0), 5, 4]], 1]],
-    ['a head from 1', heads(1), [3, [[...log(0), 0, new Uint8Array(32)]]]],
+    ['a log once', heads(1), [3, [1, 1].map(() => [...log(0), 1, new Uint8Array(16)])]],
+    ['a run forwards', [4, [[...log(0), 5, 0]], 1], [4, [[...log(0), 5, -1]], 1]],
+    [
+      'a run within the integers',
+      [4, [[...log(0), 2, 2 ** 53 - 3]], 1],
+      [4, [[...log(0), 2, 2 ** 53 - 2]], 1],
+    ],
+    ['a head from 1', heads(1), [3, [[...log(0), 0, new Uint8Array(16)]]]],
     ['some credit', wants(1), [4, [[...log(0), 1, 1]], 0]],
     ['not too much credit', [4, [[...log(0), 1, 1]], 1 << 24], [4, [[...log(0), 1, 1]], (1 << 24) + 1]],
     ['a known reason', [10, 5], [10, 6]],
