@@ -1,11 +1,37 @@
-import type { SyncEffect, SyncEvent, SyncLimits, SyncState } from '../../crdt/engine.ts'
+import type { KnownMembers, SyncEffect, SyncEvent, SyncLimits, SyncState } from '../../crdt/engine.ts'
+import type { Frontier, LogPosition } from '../../crdt/frontier.ts'
 import { decodeFrame, encodeFrame, type Frame } from '../../crdt/sync-frames.ts'
-import type { Replica } from './replica.ts'
 
 /** The engine under test: the real one, or one that was broken on purpose. */
 export interface Engine {
   newSync(limits?: SyncLimits): SyncState
   step(state: SyncState, event: SyncEvent): { state: SyncState; effects: readonly SyncEffect[] }
+}
+
+/** What the engine works over: logs in memory, or a vault. */
+export interface SyncReplica {
+  readonly device: Uint8Array
+  frontier(): Frontier
+  members(peer: Uint8Array): KnownMembers
+  saveMembers(documents: readonly Uint8Array[]): void
+  isMember(device: Uint8Array): boolean
+  read(
+    log: LogPosition,
+    maxBytes: number,
+  ): { readonly segments: readonly Uint8Array[]; readonly upTo: number }
+  /** Undefined if the batch is refused. */
+  apply(
+    batch: readonly Uint8Array[],
+  ): { readonly frontier: Frontier; readonly missingBlobs: readonly Uint8Array[] } | undefined
+  missingBlobs(): readonly Uint8Array[]
+  readBlob(
+    hash: Uint8Array,
+    offset: number,
+    maxBytes: number,
+  ): { hash: Uint8Array; offset: number; total: number; bytes: Uint8Array }
+  storeBlobPiece(hash: Uint8Array, offset: number, total: number, bytes: Uint8Array): void
+  /** The peer says that it holds these durably. */
+  acknowledged?(peer: Uint8Array, positions: readonly LogPosition[]): void
 }
 
 export interface Totals {
@@ -28,8 +54,8 @@ const BEFORE_MEMBERSHIP: readonly Frame['type'][] = ['state', 'members', 'bye']
 
 /** One side of a stream: carries out what the engine asks for, each answer when the world says so. */
 export class SessionEnd {
-  readonly replica: Replica
-  readonly peer: Replica
+  readonly replica: SyncReplica
+  readonly peer: SyncReplica
   /** Frames sent and not delivered, in order. */
   readonly onTheWay: Uint8Array[] = []
   /** Answers the engine waits for, and news of other sessions, in no order. */
@@ -44,8 +70,8 @@ export class SessionEnd {
 
   constructor(options: {
     readonly engine: Engine
-    readonly replica: Replica
-    readonly peer: Replica
+    readonly replica: SyncReplica
+    readonly peer: SyncReplica
     readonly limits: SyncLimits
     readonly totals: Totals
     /** This side merged something: other sessions of the replica hear of it. */
@@ -135,6 +161,8 @@ export class SessionEnd {
         this.#totals.byes.push(effect.reason)
         break
       case 'acknowledged':
+        replica.acknowledged?.(peer.device, effect.positions)
+        break
       case 'progress':
         break
     }

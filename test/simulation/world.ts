@@ -91,7 +91,7 @@ export class World {
     const { engine, limits } = this.#options
     this.sessions++
     const [a, b] = link.between
-    const changed = (by: SessionEnd) => this.#changed(by.replica)
+    const changed = (by: SessionEnd) => this.#changed(by.replica as Replica)
     const shared = { engine, limits, totals: this.totals, changed }
     link.ends = [
       new SessionEnd({ ...shared, replica: a, peer: b }),

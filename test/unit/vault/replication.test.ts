@@ -239,6 +239,27 @@ describe('replication between vaults', () => {
     for (const vault of [a, b]) expect(await verified(vault)).toMatchObject({ problems: [] })
   })
 
+  test('a vault put back from a copy with a segment that was still open ends it where its signature ends it', async () => {
+    using pair = pairedVaults(2)
+    const [a, b] = pair.vaults as [PairedVault, PairedVault]
+    put(a, insert('c1'))
+    a.vault.close()
+    copyFileSync(a.path, `${a.path}.copy`)
+    a.reopen()
+    // An erase ends the segment: the next operation begins another.
+    a.vault.transact((tx) => a.vault.erase(tx, [{ entity: Conversation, key: 'c9' }]))
+    put(a, insert('c2'))
+    pull(b, a)
+    a.vault.close()
+    renameSync(`${a.path}.copy`, a.path)
+    a.reopen()
+    pull(a, b)
+    put(a, rename('c1', 'goes on'))
+    a.vault.transact((tx) => a.vault.erase(tx, [{ entity: Conversation, key: 'c8' }]))
+    pull(b, a)
+    for (const vault of [a, b]) expect(await verified(vault)).toMatchObject({ problems: [] })
+  })
+
   test('what breaks the rules of its table changes nothing, and what a newer program knows waits; both are passed on', () => {
     using three = pairedVaults(3)
     const [a, b, c] = three.vaults as [PairedVault, PairedVault, PairedVault]

@@ -1,0 +1,238 @@
+import { logName } from '../../crdt/frontier.ts'
+import { stateDigest } from '../../daemon/vault/state-digest.ts'
+import { ENTITY_BY_NAME } from '../../schema/entities/index.ts'
+import {
+  digestOfState,
+  KIND,
+  markerOf,
+  type PlacedOperation,
+  readOperation,
+  stateOf,
+} from '../support/reference-state.ts'
+import type { VaultReplica } from './vault-replica.ts'
+
+/** A change as the person made it. */
+export interface Intent {
+  readonly kind: keyof typeof KIND
+  readonly entity: string
+  readonly key: string
+  readonly values: Readonly<Record<string, string | number>>
+}
+
+interface KnownOperation extends PlacedOperation {
+  /** The person was told that it is stored. */
+  acknowledged: boolean
+}
+
+interface KnownLog {
+  readonly device: Uint8Array
+  readonly operations: KnownOperation[]
+}
+
+interface StoredRow {
+  readonly seq: number
+  readonly hash: Uint8Array
+  readonly body: Uint8Array | null
+}
+
+const AHEAD_MS = 5 * 60 * 1_000
+/** The clock carries a full counter into its milliseconds; nothing here writes so much. */
+const CLOCK_SLACK_MS = 1
+
+/**
+ * Every operation that was ever written, taken down when it was, and what follows from the set that a device holds.
+ * Whatever a vault shows is compared with the reference's fold of that set.
+ */
+export class History {
+  readonly #logs = new Map<string, KnownLog>()
+  readonly #spaceSecret: Uint8Array
+  readonly #reads = new Map<string, ReturnType<typeof readOperation>>()
+  /** Words that stood in rows which are erased by now. */
+  operations = 0
+
+  constructor(spaceSecret: Uint8Array) {
+    this.#spaceSecret = spaceSecret
+  }
+
+  /** Takes down what the device's own log has more than we know. Answers what is wrong. */
+  record(replica: VaultReplica, acknowledged: boolean): { problems: string[]; fresh: number } {
+    const { vault } = replica
+    const problems: string[] = []
+    let fresh = 0
+    for (const log of vault.logs.list(vault.space)) {
+      if (Buffer.compare(log.device, replica.device) !== 0) continue
+      const known = this.#log(log)
+      const rows = vault.all<StoredRow>(
+        'SELECT seq, hash, body FROM sync_operations WHERE log = ? AND seq > ? ORDER BY seq',
+        [log.ref, known.operations.length],
+      )
+      for (const { seq, hash, body } of rows) {
+        if (!body) problems.push(`operation ${seq} was hollow before anybody saw it`)
+        else
+          known.operations[seq - 1] = { device: log.device, hash, read: this.#read(hash, body), acknowledged }
+        fresh++
+      }
+    }
+    this.operations += fresh
+    return { problems, fresh }
+  }
+
+  /** The last operations of a device's own log say what the person did. */
+  checkIntents(replica: VaultReplica, intents: readonly Intent[]): string[] {
+    const own = this.#ownLog(replica).operations.slice(-intents.length)
+    return intents.flatMap(({ kind, entity: name, key, values }, index) => {
+      const entity = ENTITY_BY_NAME.get(name)!
+      const read = own[index]?.read
+      const told =
+        read !== undefined &&
+        read.kind === KIND[kind] &&
+        read.table === entity.number &&
+        read.key === key &&
+        read.columns.size === Object.keys(values).length &&
+        Object.entries(values).every(
+          ([column, value]) => read.columns.get(entity.columns[column]!.number) === value,
+        )
+      return told ? [] : [`a ${kind} of ${name} ${key} is not in the log as it was made`]
+    })
+  }
+
+  /** After a start: nothing that was acknowledged may be missing from the device's own log. */
+  checkDurable(replica: VaultReplica): string[] {
+    const head = this.#headOf(replica)
+    const lost = this.#ownLog(replica)
+      .operations.slice(head)
+      .filter(({ acknowledged }) => acknowledged)
+    return lost.length > 0 ? [`${lost.length} acknowledged operations are lost`] : []
+  }
+
+  /** A crash may take what nobody acknowledged. */
+  forgetUnacknowledged(replica: VaultReplica): void {
+    const { operations } = this.#ownLog(replica)
+    operations.length = Math.min(
+      operations.length,
+      Math.max(this.#headOf(replica), lastAcknowledged(operations)),
+    )
+  }
+
+  /** An old file was put back: what neither it nor any other device holds never was. Answers how many were lost. */
+  forgetLost(replica: VaultReplica, others: readonly VaultReplica[]): number {
+    const { operations } = this.#ownLog(replica)
+    const held = Math.max(...[replica, ...others].map((other) => this.#headOf(other, replica)))
+    const lost = operations.length - held
+    operations.length = held
+    return lost
+  }
+
+  /** True when the device holds as much of its own log as anybody. */
+  isWhole(replica: VaultReplica): boolean {
+    return this.#headOf(replica) >= this.#ownLog(replica).operations.length
+  }
+
+  /** Compares what a device shows with the fold of what it holds. */
+  checkState(replica: VaultReplica): string[] {
+    const { vault } = replica
+    const problems: string[] = []
+    const absent = new Set(
+      vault
+        .all<{ log: number; seq: number }>(
+          `SELECT log, seq FROM held_operations UNION SELECT log, seq FROM sync_operations WHERE body IS NULL`,
+        )
+        .map(({ log, seq }) => `${log} ${seq}`),
+    )
+    const held: PlacedOperation[] = []
+    for (const { ref, device, incarnation, head_seq, head_hash } of vault.logs.list(vault.space)) {
+      const known = this.#logs.get(logName({ device, incarnation }))
+      const last = known?.operations[head_seq - 1]
+      if (head_seq > 0 && (!last || Buffer.compare(last.hash, head_hash) !== 0)) {
+        problems.push(`holds ${head_seq} operations of a log in which nobody wrote them`)
+        continue
+      }
+      for (const [index, operation] of (known?.operations ?? []).slice(0, head_seq).entries())
+        if (!absent.has(`${ref} ${index + 1}`)) held.push(operation)
+    }
+    const expected = digestOfState(stateOf(held, this.#spaceSecret))
+    if (stateDigest(vault, vault.logs, vault.space) !== expected)
+      problems.push('its rows are not the fold of the operations it holds')
+    const clock = Number.parseInt(
+      vault.get<{ value: string }>("SELECT value FROM meta WHERE name = 'clock'")!.value.slice(0, 12),
+      16,
+    )
+    if (clock > replica.latest + AHEAD_MS + CLOCK_SLACK_MS)
+      problems.push('its clock took in a stamp that is too far ahead')
+    return problems
+  }
+
+  /** In the end: every acknowledged operation is everywhere, and what was erased is nowhere. */
+  checkEnd(replica: VaultReplica): string[] {
+    const { vault } = replica
+    const problems: string[] = []
+    const all = [...this.#logs.values()].flatMap(({ operations }) => operations)
+    for (const [name, { operations, device }] of this.#logs) {
+      const log = vault.logs.list(vault.space).find((candidate) => logName(candidate) === name)
+      if ((log?.head_seq ?? 0) !== operations.length)
+        problems.push(
+          `holds ${log?.head_seq ?? 0} of ${operations.length} operations of ${Buffer.from(device).toString('hex', 0, 4)}`,
+        )
+    }
+    if (vault.held.count() > 0) problems.push('still holds operations back')
+    const state = stateOf(all, this.#spaceSecret)
+    if (stateDigest(vault, vault.logs, vault.space) !== digestOfState(state))
+      problems.push('does not show the fold of all operations')
+    const erased = new Set(state.erased.map(({ table, marker }) => `${table} ${hex(marker)}`))
+    const isErased = ({ read: { table, key } }: PlacedOperation) =>
+      typeof key === 'string' && erased.has(`${table} ${hex(markerOf(this.#spaceSecret, table, key))}`)
+    const names = new Set(all.filter(isErased).map(({ hash }) => hex(hash)))
+    for (const { hash, body } of vault.all<StoredRow>('SELECT seq, hash, body FROM sync_operations'))
+      if (names.has(hex(hash)) !== (body === null))
+        problems.push(
+          body ? 'what was erased stands in its log' : 'an operation is hollow that nobody erased',
+        )
+    return problems
+  }
+
+  /** Words of rows that are erased and stand in no other. */
+  erasedWords(): string[] {
+    const all = [...this.#logs.values()].flatMap(({ operations }) => operations)
+    const { erased } = stateOf(all, this.#spaceSecret)
+    const markers = new Set(erased.map(({ table, marker }) => `${table} ${hex(marker)}`))
+    return all.flatMap(({ read: { table, key, columns } }) => {
+      if (typeof key !== 'string' || !markers.has(`${table} ${hex(markerOf(this.#spaceSecret, table, key))}`))
+        return []
+      return [...columns.values()].filter(
+        (value): value is string => typeof value === 'string' && value.startsWith('word-'),
+      )
+    })
+  }
+
+  #read(hash: Uint8Array, body: Uint8Array) {
+    const name = hex(hash)
+    const read = this.#reads.get(name) ?? readOperation(new Uint8Array(body))
+    this.#reads.set(name, read)
+    return read
+  }
+
+  #log({ device, incarnation }: { device: Uint8Array; incarnation: Uint8Array }): KnownLog {
+    const name = logName({ device, incarnation })
+    const log = this.#logs.get(name) ?? { device, operations: [] }
+    this.#logs.set(name, log)
+    return log
+  }
+
+  #ownLog({ vault }: VaultReplica): KnownLog {
+    return this.#log(vault.logs.list(vault.space).find(({ ref }) => ref === vault.ownLog)!)
+  }
+
+  /** How many operations of a device's own log another one holds, or itself. */
+  #headOf(holder: VaultReplica, of: VaultReplica = holder): number {
+    const own = of.vault.logs.list(of.vault.space).find(({ ref }) => ref === of.vault.ownLog)!
+    return holder.vault.logs.find(holder.vault.space, own)?.head_seq ?? 0
+  }
+}
+
+function lastAcknowledged(operations: readonly KnownOperation[]): number {
+  return operations.findLastIndex(({ acknowledged }) => acknowledged) + 1
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}

@@ -1,0 +1,286 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type SeededRandom, seededRandom } from '../support/seed.ts'
+import { BEGIN, type Family } from './vault-family.ts'
+import { FaultCounts } from './vault-faults.ts'
+import { History } from './vault-history.ts'
+import { opensForged, VaultNetwork } from './vault-network.ts'
+import { Crash, type VaultImage, VaultReplica } from './vault-replica.ts'
+import type { Strangers } from './vault-strangers.ts'
+import { Workload } from './vault-workload.ts'
+
+const YEAR = 365 * 24 * 3_600_000
+const CREDITS = [1, 2_000, 1024 * 1024]
+const APPLY_BYTES = [1, 3_000, 512 * 1024]
+/** Streams that do not come to an end are a fault of the engine. */
+const STEPS_MAX = 50_000
+
+/**
+ * Several real vaults of one person, a network between them and everything that may go wrong. All of it follows from
+ * the seed: the order of events, their times, the random bytes of the vaults.
+ */
+export class VaultWorld implements Disposable {
+  readonly counts = new FaultCounts()
+  readonly problems: string[] = []
+  readonly replicas: readonly VaultReplica[]
+  readonly history: History
+  readonly network: VaultNetwork
+  readonly trace = createHash('sha256')
+  readonly #random: SeededRandom
+  readonly #family: Family
+  readonly #strangers: Strangers
+  readonly #folder: string
+  readonly #workload: Workload
+  readonly #images = new Map<VaultReplica, VaultImage>()
+  /** Devices with an old file, which write again when they have back what others know of them. */
+  readonly #old = new Set<VaultReplica>()
+  readonly #published = new Map<VaultReplica, number>()
+  readonly #mayPutBack: boolean
+  #time = BEGIN
+
+  constructor(seed: string, family: Family, strangers: Strangers) {
+    const random = seededRandom(seed)
+    this.#random = random
+    this.#family = family
+    this.#strangers = strangers
+    this.#folder = join(family.folder, createHash('sha256').update(seed).digest('hex').slice(0, 16))
+    mkdirSync(this.#folder)
+    this.history = new History(family.spaceSecret)
+    // A device with an old file must not write on its own before it has its log back; taking in an erase may write.
+    this.#mayPutBack = random.next() < 0.5
+    this.#workload = new Workload(random, !this.#mayPutBack)
+    const introduced = random.next() < 0.85
+    this.replicas = family.devices.slice(0, 2 + random.integer(family.devices.length - 1)).map(
+      (member) =>
+        new VaultReplica({
+          family,
+          member,
+          random: seededRandom(`${seed} ${member.number}`),
+          time: () => this.#time,
+          folder: this.#folder,
+          introduced,
+        }),
+    )
+    this.network = new VaultNetwork({
+      replicas: this.replicas,
+      random,
+      counts: this.counts,
+      limits: { credit: random.pick(CREDITS), applyBytes: random.pick(APPLY_BYTES) },
+      trace: this.trace,
+      epochKey: family.epochKey,
+      carryOut: (replica, work) => this.#carryOut(replica, work),
+    })
+  }
+
+  /** Lives for a while, then lets everything settle. */
+  run(): void {
+    const { integer, next } = this.#random
+    for (let events = 15 + integer(30); events > 0; events--) {
+      this.#event()
+      this.#time += next() < 0.1 ? integer(3_600_000) : integer(200)
+      for (let steps = integer(12); steps > 0; steps--) this.network.step()
+      if (next() < 0.15) this.#check(this.#random.pick(this.replicas))
+    }
+    this.#settle()
+  }
+
+  [Symbol.dispose](): void {
+    for (const replica of this.replicas) replica.close()
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  #event(): void {
+    const replica = this.#random.pick(this.replicas)
+    const chance = this.#random.integer(100)
+    const events: [below: number, name: string, happen: () => void][] = [
+      [40, 'writes', () => this.#write(replica)],
+      [45, 'erases', () => this.#erase(replica)],
+      [60, 'opens a stream', () => this.network.open()],
+      [65, 'breaks a stream', () => this.network.breakOne()],
+      [67, 'partition', () => this.network.partition()],
+      [71, 'heals', () => this.network.heal()],
+      [76, 'will crash', () => replica.armCrash()],
+      [78, 'is killed', () => this.#restart(replica, 'crash between transactions')],
+      [80, 'is restarted', () => this.#reopen(replica)],
+      [84, 'clock', () => this.#jump(replica)],
+      [86, 'backup', () => void this.#images.set(replica, replica.image())],
+      [89, 'puts back', () => this.#putBack(replica)],
+      [92, 'releases', () => this.#carryOut(replica, () => replica.releaseHeld())],
+      [93, 'purges', () => this.#purge(replica)],
+      [100, 'is lied to', () => this.#lie(replica)],
+    ]
+    const [, name, happen] = events.find(([below]) => chance < below)!
+    this.trace.update(`${replica.member.number} ${name} at ${this.#time}\n`)
+    happen()
+  }
+
+  #write(replica: VaultReplica): void {
+    if (!this.#mayWrite(replica)) return
+    this.#carryOut(replica, () => {
+      replica.transact((vault) => {
+        const intents = this.#workload.write(vault)
+        this.#record(replica)
+        this.problems.push(...this.history.checkIntents(replica, intents))
+      })
+    })
+    this.#tell(replica)
+  }
+
+  #erase(replica: VaultReplica): void {
+    if (!this.#mayWrite(replica)) return
+    this.#carryOut(replica, () => replica.transact((vault) => this.#workload.erase(vault)))
+    this.counts.add('erases')
+    this.#tell(replica)
+  }
+
+  #mayWrite(replica: VaultReplica): boolean {
+    if (this.#old.has(replica) && this.history.isWhole(replica)) this.#old.delete(replica)
+    return !this.#old.has(replica)
+  }
+
+  #tell(replica: VaultReplica): void {
+    this.network.changed(replica)
+    const own = replica.ownHead()
+    if (own.sequence === 0) return
+    const first = (this.#published.get(replica) ?? 0) + 1
+    if (first > own.sequence) return
+    this.#published.set(replica, own.sequence)
+    this.network.publish(replica, replica.read({ ...own, sequence: first }, 1_000_000).segments)
+  }
+
+  #jump(replica: VaultReplica): void {
+    const [offset, fault] = this.#random.pick([
+      [YEAR, 'clock ahead by a year'],
+      [-YEAR, 'clock behind by a year'],
+      [0, 'clock corrected'],
+    ] as const)
+    if (replica.offset === offset) return
+    replica.offset = offset
+    this.counts.add(fault)
+  }
+
+  #putBack(replica: VaultReplica): void {
+    const image = this.#images.get(replica)
+    if (!this.#mayPutBack || !image) return
+    this.network.forget(replica)
+    this.network.silence(replica)
+    replica.putBack(image)
+    const others = this.replicas.filter((other) => other !== replica)
+    const lost = this.history.forgetLost(replica, others)
+    // An older file of somebody else may hold what is lost from now on.
+    if (lost > 0) for (const other of others) this.#images.delete(other)
+    this.#published.set(replica, replica.ownHead().sequence)
+    this.#old.add(replica)
+    this.counts.add('backup put back')
+    this.counts.add('operations only the lost file held', lost)
+  }
+
+  #purge(replica: VaultReplica): void {
+    if (replica.purgeDue) this.#carryOut(replica, () => replica.purge())
+  }
+
+  /** Somebody without a say sends segments, or somebody in between changes them: nothing comes of it. */
+  #lie(replica: VaultReplica): void {
+    const { pick, integer, next } = this.#random
+    const other = pick(this.replicas)
+    const own = other.ownHead()
+    const genuine =
+      own.sequence > 0 ? other.read({ ...own, sequence: 1 + integer(own.sequence) }, 100_000).segments : []
+    const [lie, segment] = pick([
+      ['segment of another person', pick(this.#strangers.foreign)],
+      ['segment of a stranger', pick(this.#strangers.uncertified)],
+      ['segment forged', genuine[0] && forged(genuine[0], this.#random)],
+      ['message forged', undefined],
+    ] as const)
+    if (lie === 'message forged' && genuine[0]) {
+      this.counts.add(lie)
+      if (opensForged(this.#random, this.#family.epochKey, genuine[0]))
+        this.problems.push('a forged message opens')
+    }
+    if (!segment) return
+    this.counts.add(lie)
+    this.#carryOut(replica, () => {
+      const before = JSON.stringify(replica.frontier())
+      const taken = replica.apply(next() < 0.5 ? [segment] : [...genuine.slice(0, 1), segment])
+      if (taken && lie !== 'segment forged') this.problems.push(`takes in a ${lie}`)
+      if (!taken && JSON.stringify(replica.frontier()) !== before)
+        this.problems.push('a batch is refused and part of it stays')
+      if (taken) this.network.changed(replica)
+    })
+  }
+
+  /** Does something on a device; its process may end meanwhile, and starts again. */
+  #carryOut(replica: VaultReplica, work: () => void): void {
+    try {
+      work()
+      this.#record(replica)
+    } catch (error) {
+      // On its way up the end of the process may have been taken for something else.
+      if (!(error instanceof Crash) && !replica.isDead) throw error
+      this.counts.add(`crash ${replica.crashedAt}`)
+      this.#restart(replica, 'crash in a transaction')
+    }
+  }
+
+  #record(replica: VaultReplica, acknowledged = true): void {
+    const { problems, fresh } = this.history.record(replica, acknowledged)
+    this.problems.push(...problems)
+    this.counts.add('operations', fresh)
+  }
+
+  #restart(replica: VaultReplica, fault: 'crash in a transaction' | 'crash between transactions'): void {
+    this.network.forget(replica)
+    const powerLoss = this.#random.next() < 0.5
+    this.counts.add(fault)
+    if (powerLoss) this.counts.add('crash with power loss')
+    this.problems.push(...replica.restart(powerLoss))
+    if (!this.#old.has(replica) || this.#mayWrite(replica)) {
+      this.problems.push(...this.history.checkDurable(replica))
+      this.history.forgetUnacknowledged(replica)
+    }
+    this.#record(replica, false)
+    this.#check(replica)
+  }
+
+  #reopen(replica: VaultReplica): void {
+    this.network.forget(replica)
+    replica.reopen()
+    this.counts.add('orderly restart')
+    this.#check(replica)
+  }
+
+  #check(replica: VaultReplica): void {
+    this.counts.add('states compared with the reference')
+    this.problems.push(
+      ...this.history.checkState(replica).map((problem) => `device ${replica.member.number}: ${problem}`),
+    )
+  }
+
+  /** All are well, reachable and two years older: whatever was held back is due. */
+  #settle(): void {
+    this.network.heal()
+    this.#time += 2 * YEAR
+    for (const replica of this.replicas) {
+      replica.offset = 0
+      replica.disarmCrash()
+      this.#carryOut(replica, () => replica.releaseHeld())
+    }
+    for (let round = 0; round < this.replicas.length && !this.#agreed(); round++) {
+      this.network.gatherAround(this.#random.pick(this.replicas))
+      let steps = 0
+      while (this.network.step()) if (++steps > STEPS_MAX) throw new Error('it does not come to an end')
+    }
+    for (const replica of this.replicas) this.#purge(replica)
+  }
+
+  #agreed(): boolean {
+    return new Set(this.replicas.map(({ vault }) => vault.logs.frontierDigest(vault.space))).size === 1
+  }
+}
+
+function forged(segment: Uint8Array, random: SeededRandom): Uint8Array {
+  const bytes = Uint8Array.from(segment)
+  bytes[random.integer(bytes.length)]! ^= 1 << random.integer(8)
+  return random.next() < 0.9 ? bytes : bytes.slice(0, random.integer(bytes.length))
+}

@@ -1,0 +1,3 @@
+import { simulateVaults } from './vault-seeds.ts'
+
+simulateVaults(3)
