@@ -127,6 +127,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
   const tidy = () => {
     try {
       if (vault.purgePending) vault.purge()
+      else vault.acknowledgePurge()
       conversations.emptyOldTrash()
     } catch (error) {
       options.onProblem('tidying', error)

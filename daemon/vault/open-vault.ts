@@ -84,6 +84,11 @@ export interface OpenVault extends Vault {
   dropBodies(ids: readonly number[]): void
   /** Rewrites the file so that no byte of what was erased is left. */
   purge(): void
+  /**
+   * Tells this person's other devices that no byte of what was erased is left here, unless they were told: a crash may
+   * come between the purge and this, and other devices may be paired after it.
+   */
+  acknowledgePurge(): void
   close(): void
 }
 
@@ -386,11 +391,11 @@ class FileVault implements OpenVault {
     this.database.compact()
     this.database.run('DELETE FROM pending_purges')
     this.database.checkpoint()
-    this.#acknowledgePurge()
+    this.acknowledgePurge()
   }
 
-  /** Tells this person's other devices that no byte of what was erased is left here. */
-  #acknowledgePurge(): void {
+  acknowledgePurge(): void {
+    if (this.purgePending) return
     const own = this.logs.deviceOf(this.ownLog).device
     const members = this.members.list()
     const deviceDid = members.find(({ device }) => Buffer.compare(device, own) === 0)?.deviceDid

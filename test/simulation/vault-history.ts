@@ -47,7 +47,6 @@ export class History {
   readonly #logs = new Map<string, KnownLog>()
   readonly #spaceSecret: Uint8Array
   readonly #reads = new Map<string, ReturnType<typeof readOperation>>()
-  /** Words that stood in rows which are erased by now. */
   operations = 0
 
   constructor(spaceSecret: Uint8Array) {
@@ -175,6 +174,7 @@ export class History {
         )
     }
     if (vault.held.count() > 0) problems.push('still holds operations back')
+    if (vault.erasures.owedBy(replica.member.did)) problems.push('does not say what it has purged')
     const state = stateOf(all, this.#spaceSecret)
     if (stateDigest(vault, vault.logs, vault.space) !== digestOfState(state))
       problems.push('does not show the fold of all operations')

@@ -27,7 +27,6 @@ export class VaultReplica implements SyncReplica {
   offset = 0
   /** The latest time its clock ever showed. */
   latest = 0
-  purgeDue = false
   readonly #random: SeededRandom
   readonly #time: () => number
   readonly #folder: string
@@ -71,6 +70,10 @@ export class VaultReplica implements SyncReplica {
 
   get isDead(): boolean {
     return this.#dead
+  }
+
+  get purgeDue(): boolean {
+    return this.#vault.purgePending
   }
 
   get path(): string {
@@ -145,8 +148,8 @@ export class VaultReplica implements SyncReplica {
   }
 
   purge(): void {
-    this.#vault.purge()
-    this.purgeDue = false
+    if (this.#vault.purgePending) this.#vault.purge()
+    else this.#vault.acknowledgePurge()
     this.#durable = walBytes(this.#path)
   }
 
@@ -206,7 +209,6 @@ export class VaultReplica implements SyncReplica {
     const { vault, actions } = this.#open()
     this.#vault = vault
     this.#actions = actions
-    this.purgeDue = vault.purgePending
     this.#promised = actions.frontier({})
   }
 
@@ -230,9 +232,7 @@ export class VaultReplica implements SyncReplica {
       cursors: new SyncCursors(vault, vault.logs, vault.space),
       forgetDerived: () => {},
       wakeDerivation: () => {},
-      purgeSoon: () => {
-        this.purgeDue = true
-      },
+      purgeSoon: () => {},
     }
   }
 

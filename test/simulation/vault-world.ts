@@ -15,6 +15,8 @@ const CREDITS = [1, 2_000, 1024 * 1024]
 const APPLY_BYTES = [1, 3_000, 512 * 1024]
 /** Streams that do not come to an end are a fault of the engine. */
 const STEPS_MAX = 50_000
+/** Each has everybody meet and purge. What is learned in one may be acted upon in the next. */
+const ROUNDS_MAX = 10
 
 /**
  * Several real vaults of one person, a network between them and everything that may go wrong. All of it follows from
@@ -177,7 +179,11 @@ export class VaultWorld implements Disposable {
   }
 
   #purge(replica: VaultReplica): void {
-    if (replica.purgeDue) this.#carryOut(replica, () => replica.purge())
+    // A device says what it has purged, and must not write while its log is not whole.
+    if (!this.#mayWrite(replica)) return
+    this.#carryOut(replica, () => replica.purge())
+    this.counts.add('tidied up')
+    this.#tell(replica)
   }
 
   /** Somebody without a say sends segments, or somebody in between changes them: nothing comes of it. */
@@ -266,12 +272,16 @@ export class VaultWorld implements Disposable {
       replica.disarmCrash()
       this.#carryOut(replica, () => replica.releaseHeld())
     }
-    for (let round = 0; round < this.replicas.length && !this.#agreed(); round++) {
+    for (let round = 0; round < ROUNDS_MAX && !this.#isQuiet(); round++) {
       this.network.gatherAround(this.#random.pick(this.replicas))
       let steps = 0
       while (this.network.step()) if (++steps > STEPS_MAX) throw new Error('it does not come to an end')
+      for (const replica of this.replicas) this.#purge(replica)
     }
-    for (const replica of this.replicas) this.#purge(replica)
+  }
+
+  #isQuiet(): boolean {
+    return this.#agreed() && this.replicas.every(({ purgeDue }) => !purgeDue)
   }
 
   #agreed(): boolean {
