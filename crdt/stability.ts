@@ -85,6 +85,8 @@ export function isSupersededForGood(
 ): boolean {
   if (!ROW_WRITES.includes(operation.kind)) return false
   const columns = [...writesOf(operation).keys()]
+  // Without columns it says that there is a row, and nothing replaces that.
+  if (columns.length === 0) return false
   return columns.every((column) => {
     const winner = row.get(column)
     if (!winner) return false

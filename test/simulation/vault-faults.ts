@@ -17,6 +17,7 @@ export const FAULTS = [
   'clock behind by a year',
   'clock corrected',
   'backup put back',
+  'folder put back',
   'orderly restart',
 ] as const
 /** Faults and other events, counted over any number of seeds. */

@@ -58,19 +58,17 @@ export class History {
     const { vault } = replica
     const problems: string[] = []
     let fresh = 0
-    for (const log of vault.logs.list(vault.space)) {
-      if (Buffer.compare(log.device, replica.device) !== 0) continue
-      const known = this.#log(log)
-      const rows = vault.all<StoredRow>(
-        'SELECT seq, hash, body FROM sync_operations WHERE log = ? AND seq > ? ORDER BY seq',
-        [log.ref, known.operations.length],
-      )
-      for (const { seq, hash, body } of rows) {
-        if (!body) problems.push(`operation ${seq} was hollow before anybody saw it`)
-        else
-          known.operations[seq - 1] = { device: log.device, hash, read: this.#read(hash, body), acknowledged }
-        fresh++
-      }
+    const log = vault.logs.list(vault.space).find(({ ref }) => ref === vault.ownLog)!
+    const known = this.#log(log)
+    const rows = vault.all<StoredRow>(
+      'SELECT seq, hash, body FROM sync_operations WHERE log = ? AND seq > ? ORDER BY seq',
+      [log.ref, known.operations.length],
+    )
+    for (const { seq, hash, body } of rows) {
+      if (!body) problems.push(`operation ${seq} was hollow before anybody saw it`)
+      else
+        known.operations[seq - 1] = { device: log.device, hash, read: this.#read(hash, body), acknowledged }
+      fresh++
     }
     this.operations += fresh
     return { problems, fresh }
@@ -113,18 +111,18 @@ export class History {
     )
   }
 
-  /** An old file was put back: what neither it nor any other device holds never was. Answers how many were lost. */
-  forgetLost(replica: VaultReplica, others: readonly VaultReplica[]): number {
-    const { operations } = this.#ownLog(replica)
-    const held = Math.max(...[replica, ...others].map((other) => this.#headOf(other, replica)))
-    const lost = operations.length - held
-    operations.length = held
+  /** An old file was put back: what no device holds any more never was. Answers how many operations were lost. */
+  forgetLost(replicas: readonly VaultReplica[]): number {
+    const frontiers = replicas.map(
+      (replica) => new Map(replica.frontier().map((head) => [logName(head), head.sequence])),
+    )
+    let lost = 0
+    for (const [name, { operations }] of this.#logs) {
+      const held = Math.max(...frontiers.map((frontier) => frontier.get(name) ?? 0))
+      lost += operations.length - held
+      operations.length = held
+    }
     return lost
-  }
-
-  /** True when the device holds as much of its own log as anybody. */
-  isWhole(replica: VaultReplica): boolean {
-    return this.#headOf(replica) >= this.#ownLog(replica).operations.length
   }
 
   /** Compares what a device shows with the fold of what it holds. */
@@ -181,12 +179,14 @@ export class History {
     const erased = new Set(state.erased.map(({ table, marker }) => `${table} ${hex(marker)}`))
     const isErased = ({ read: { table, key } }: PlacedOperation) =>
       typeof key === 'string' && erased.has(`${table} ${hex(markerOf(this.#spaceSecret, table, key))}`)
-    const names = new Set(all.filter(isErased).map(({ hash }) => hex(hash)))
-    for (const { hash, body } of vault.all<StoredRow>('SELECT seq, hash, body FROM sync_operations'))
-      if (names.has(hex(hash)) !== (body === null))
-        problems.push(
-          body ? 'what was erased stands in its log' : 'an operation is hollow that nobody erased',
-        )
+    const gone = new Set(all.filter(isErased).map(({ hash }) => hex(hash)))
+    const shown = new Set(
+      state.rows.flatMap(({ cells }) => [...cells.values()].map(({ write }) => hex(write.hash))),
+    )
+    for (const { hash, body } of vault.all<StoredRow>('SELECT seq, hash, body FROM sync_operations')) {
+      if (body && gone.has(hex(hash))) problems.push('what was erased stands in its log')
+      if (!body && shown.has(hex(hash))) problems.push('an operation is hollow whose words are shown')
+    }
     return problems
   }
 
@@ -222,10 +222,8 @@ export class History {
     return this.#log(vault.logs.list(vault.space).find(({ ref }) => ref === vault.ownLog)!)
   }
 
-  /** How many operations of a device's own log another one holds, or itself. */
-  #headOf(holder: VaultReplica, of: VaultReplica = holder): number {
-    const own = of.vault.logs.list(of.vault.space).find(({ ref }) => ref === of.vault.ownLog)!
-    return holder.vault.logs.find(holder.vault.space, own)?.head_seq ?? 0
+  #headOf({ vault }: VaultReplica): number {
+    return vault.logs.list(vault.space).find(({ ref }) => ref === vault.ownLog)!.head_seq
   }
 }
 

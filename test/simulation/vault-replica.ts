@@ -1,10 +1,11 @@
-import { copyFileSync, existsSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KnownMembers } from '../../crdt/engine.ts'
 import { type Frontier, type LogPosition, logName } from '../../crdt/frontier.ts'
 import { type OpenVault, openVault } from '../../daemon/vault/open-vault.ts'
 import { createReplica, type ReplicaActions, releaseHeld } from '../../daemon/vault/replica.ts'
 import { SyncCursors } from '../../daemon/vault/sync-cursors.ts'
+import { Upkeep } from '../../daemon/vault/upkeep.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { SeededRandom } from '../support/seed.ts'
 import type { SyncReplica } from './session-end.ts'
@@ -13,10 +14,15 @@ import type { Family, FamilyDevice } from './vault-family.ts'
 /** The process ends here. Thrown from inside the database; nobody who is part of the product may catch it. */
 export class Crash extends Error {}
 
-/** The files of a vault as they stood at some moment. */
+/** A folder with the files of a vault as they stood at some moment. */
 export interface VaultImage {
-  readonly path: string
+  readonly folder: string
 }
+
+const DATABASE = 'vault.db'
+const WRITE_AHEAD_LOG = `${DATABASE}-wal`
+/** Tells a vault from a copy of it. */
+const BOOT_FILE = `${DATABASE}.boot`
 
 /** A device with a real vault, whose process may end at any statement and whose file may be put back. */
 export class VaultReplica implements SyncReplica {
@@ -29,9 +35,9 @@ export class VaultReplica implements SyncReplica {
   latest = 0
   readonly #random: SeededRandom
   readonly #time: () => number
+  /** Where the vault is, and copies of it beside it. */
   readonly #folder: string
-  #files = 0
-  #path: string
+  #images = 0
   #vault: OpenVault
   #actions: ReplicaActions
   /** Statements until the process ends, and whether the last one is still carried out. */
@@ -40,6 +46,8 @@ export class VaultReplica implements SyncReplica {
   /** The length of the write-ahead log that is known to be on the disk. */
   #durable = 0
   #promised: Frontier = []
+  /** Of the log it wrote when something was durable last. */
+  #incarnation: Uint8Array = new Uint8Array(8)
   /** The statement before or after which the last crash came. */
   crashedAt = ''
 
@@ -50,6 +58,8 @@ export class VaultReplica implements SyncReplica {
     readonly time: () => number
     readonly folder: string
     readonly introduced: boolean
+    /** Instead of a new vault, a copy of another one. */
+    readonly image?: VaultImage
   }) {
     this.family = options.family
     this.member = options.member
@@ -57,11 +67,13 @@ export class VaultReplica implements SyncReplica {
     this.#random = options.random
     this.#time = options.time
     this.#folder = options.folder
-    this.#path = this.#newPath()
-    this.family.place(this.member, this.#path, options.introduced)
+    mkdirSync(this.#folder)
+    if (options.image) copyFiles(options.image.folder, this.#folder, [DATABASE, WRITE_AHEAD_LOG, BOOT_FILE])
+    else this.family.place(this.member, this.path, options.introduced)
     const opened = this.#open()
     this.#vault = opened.vault
     this.#actions = opened.actions
+    this.#incarnation = this.ownHead().incarnation
   }
 
   get vault(): OpenVault {
@@ -77,7 +89,7 @@ export class VaultReplica implements SyncReplica {
   }
 
   get path(): string {
-    return this.#path
+    return join(this.#folder, DATABASE)
   }
 
   frontier(): Frontier {
@@ -94,6 +106,12 @@ export class VaultReplica implements SyncReplica {
       .list(this.#vault.space)
       .find(({ ref }) => ref === this.#vault.ownLog)!
     return { device, incarnation, sequence: head_seq }
+  }
+
+  /** One round of dropping what is superseded for good; says what this device holds first. */
+  async upkeep(): Promise<void> {
+    await new Upkeep(this.#vault, this.member.did).run(async () => {}, true)
+    this.#durably(() => {})
   }
 
   /** How many operations it holds. */
@@ -150,7 +168,7 @@ export class VaultReplica implements SyncReplica {
   purge(): void {
     if (this.#vault.purgePending) this.#vault.purge()
     else this.#vault.acknowledgePurge()
-    this.#durable = walBytes(this.#path)
+    this.#durable = bytesOf(`${this.path}-wal`)
   }
 
   /** The process ends at one of the next statements. */
@@ -168,11 +186,15 @@ export class VaultReplica implements SyncReplica {
    */
   restart(powerLoss: boolean): string[] {
     const promised = this.#promised
+    const incarnation = this.#incarnation
     const image = this.image()
-    const length = walBytes(image.path)
+    const log = join(image.folder, WRITE_AHEAD_LOG)
+    const length = bytesOf(log)
     if (powerLoss && length > this.#durable)
-      truncateSync(`${image.path}-wal`, this.#durable + this.#random.integer(length - this.#durable))
-    this.putBack(image)
+      truncateSync(log, this.#durable + this.#random.integer(length - this.#durable))
+    this.#replace(image, [DATABASE, WRITE_AHEAD_LOG])
+    if (Buffer.compare(incarnation, this.#incarnation) !== 0)
+      return ['a process that was killed goes on in another log']
     const heads = new Map(this.frontier().map((head) => [logName(head), head.sequence]))
     return promised
       .filter((head) => (heads.get(logName(head)) ?? 0) < head.sequence)
@@ -188,21 +210,26 @@ export class VaultReplica implements SyncReplica {
 
   /** A copy of the vault's files. */
   image(): VaultImage {
-    const path = this.#newPath()
-    copyFiles(this.#path, path)
-    return { path }
+    const folder = join(this.#folder, `image-${this.#images++}`)
+    mkdirSync(folder)
+    copyFiles(this.#folder, folder, [DATABASE, WRITE_AHEAD_LOG, BOOT_FILE])
+    return { folder }
   }
 
-  /** The vault's files are those of the image from now on; the image can be used again. */
-  putBack({ path }: VaultImage): void {
-    this.#abandon()
-    this.#path = this.#newPath()
-    copyFiles(path, this.#path)
-    this.#start()
+  /** The vault is that of the image from now on, alone or with its whole folder; the image can be used again. */
+  putBack(image: VaultImage, whole: boolean): void {
+    this.#replace(image, whole ? [DATABASE, WRITE_AHEAD_LOG, BOOT_FILE] : [DATABASE, WRITE_AHEAD_LOG])
   }
 
   close(): void {
     this.#abandon()
+  }
+
+  #replace(image: VaultImage, files: readonly string[]): void {
+    this.#abandon()
+    for (const file of files) rmSync(join(this.#folder, file), { force: true })
+    copyFiles(image.folder, this.#folder, files)
+    this.#start()
   }
 
   #start(): void {
@@ -210,6 +237,7 @@ export class VaultReplica implements SyncReplica {
     this.#vault = vault
     this.#actions = actions
     this.#promised = actions.frontier({})
+    this.#incarnation = this.ownHead().incarnation
   }
 
   #open(): { vault: OpenVault; actions: ReplicaActions } {
@@ -220,9 +248,9 @@ export class VaultReplica implements SyncReplica {
       this.latest = Math.max(this.latest, time)
       return time
     }
-    const vault = openVault(this.family.optionsOf(this.member, this.#path, now, this.#random.bytes))
+    const vault = openVault(this.family.optionsOf(this.member, this.path, now, this.#random.bytes))
     this.#intercept(vault)
-    this.#durable = walBytes(this.#path)
+    this.#durable = bytesOf(`${this.path}-wal`)
     return { vault, actions: createReplica(this.#replicaOptions(vault)) }
   }
 
@@ -241,10 +269,23 @@ export class VaultReplica implements SyncReplica {
     const { database } = vault
     const run = database.run.bind(database)
     const all = database.all.bind(database)
+    let full = true
+    const durability = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(database), 'durability')!
+    Object.defineProperty(database, 'durability', {
+      set: (level: 'FULL' | 'NORMAL') => {
+        full = level === 'FULL'
+        durability.set!.call(database, level)
+      },
+    })
     database.run = (sql, params) => {
       if (this.#dead) throw new Crash()
-      if (!this.#crash || --this.#crash.in > 0) return run(sql, params)
-      if (this.#crash.after) run(sql, params)
+      const carryOut = () => {
+        const changes = run(sql, params)
+        if (sql === 'COMMIT' && full) this.#durable = bytesOf(`${this.path}-wal`)
+        return changes
+      }
+      if (!this.#crash || --this.#crash.in > 0) return carryOut()
+      if (this.#crash.after) carryOut()
       this.#dead = true
       this.crashedAt = `${this.#crash.after ? 'after' : 'before'} ${sql.split(/\s/, 1)[0]}`
       throw new Crash()
@@ -257,8 +298,8 @@ export class VaultReplica implements SyncReplica {
 
   #durably<T>(work: () => T): T {
     const result = work()
-    this.#durable = walBytes(this.#path)
     this.#promised = this.#actions.frontier({})
+    this.#incarnation = this.ownHead().incarnation
     return result
   }
 
@@ -267,19 +308,13 @@ export class VaultReplica implements SyncReplica {
     try {
       this.#vault.close()
     } catch {} // a transaction may be open: what this writes is looked at by nobody
-    for (const end of ['', '-wal']) rmSync(`${this.#path}${end}`, { force: true })
-  }
-
-  #newPath(): string {
-    return join(this.#folder, `${this.member.number}-${this.#files++}.db`)
   }
 }
 
-function walBytes(path: string): number {
-  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+function bytesOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
 
-function copyFiles(from: string, to: string): void {
-  copyFileSync(from, to)
-  if (existsSync(`${from}-wal`)) copyFileSync(`${from}-wal`, `${to}-wal`)
+function copyFiles(from: string, to: string, files: readonly string[]): void {
+  for (const file of files) if (existsSync(join(from, file))) copyFileSync(join(from, file), join(to, file))
 }

@@ -21,7 +21,7 @@ export async function outcomeOf(seed: string, family: Family, strangers: Strange
   using world = new VaultWorld(seed, family, strangers)
   const { replicas, history, counts, trace } = world
   try {
-    world.run()
+    await world.run()
     for (const replica of replicas) {
       const digest = digestOf(replica)
       replica.reopen()

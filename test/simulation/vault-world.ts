@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { logName } from '../../crdt/frontier.ts'
 import { type SeededRandom, seededRandom } from '../support/seed.ts'
 import { BEGIN, type Family } from './vault-family.ts'
 import { FaultCounts } from './vault-faults.ts'
@@ -35,10 +36,8 @@ export class VaultWorld implements Disposable {
   readonly #folder: string
   readonly #workload: Workload
   readonly #images = new Map<VaultReplica, VaultImage>()
-  /** Devices with an old file, which write again when they have back what others know of them. */
-  readonly #old = new Set<VaultReplica>()
-  readonly #published = new Map<VaultReplica, number>()
-  readonly #mayPutBack: boolean
+  /** By log: how far it was told to everybody. */
+  readonly #published = new Map<string, number>()
   #time = BEGIN
 
   constructor(seed: string, family: Family, strangers: Strangers) {
@@ -49,9 +48,7 @@ export class VaultWorld implements Disposable {
     this.#folder = join(family.folder, createHash('sha256').update(seed).digest('hex').slice(0, 16))
     mkdirSync(this.#folder)
     this.history = new History(family.spaceSecret)
-    // A device with an old file must not write on its own before it has its log back; taking in an erase may write.
-    this.#mayPutBack = random.next() < 0.5
-    this.#workload = new Workload(random, !this.#mayPutBack)
+    this.#workload = new Workload(random, random.next() < 0.5)
     const introduced = random.next() < 0.85
     this.replicas = family.devices.slice(0, 2 + random.integer(family.devices.length - 1)).map(
       (member) =>
@@ -60,7 +57,7 @@ export class VaultWorld implements Disposable {
           member,
           random: seededRandom(`${seed} ${member.number}`),
           time: () => this.#time,
-          folder: this.#folder,
+          folder: join(this.#folder, String(member.number)),
           introduced,
         }),
     )
@@ -76,10 +73,10 @@ export class VaultWorld implements Disposable {
   }
 
   /** Lives for a while, then lets everything settle. */
-  run(): void {
+  async run(): Promise<void> {
     const { integer, next } = this.#random
     for (let events = 15 + integer(30); events > 0; events--) {
-      this.#event()
+      await this.#event()
       this.#time += next() < 0.1 ? integer(3_600_000) : integer(200)
       for (let steps = integer(12); steps > 0; steps--) this.network.step()
       if (next() < 0.15) this.#check(this.#random.pick(this.replicas))
@@ -92,10 +89,10 @@ export class VaultWorld implements Disposable {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  #event(): void {
+  async #event(): Promise<void> {
     const replica = this.#random.pick(this.replicas)
     const chance = this.#random.integer(100)
-    const events: [below: number, name: string, happen: () => void][] = [
+    const events: [below: number, name: string, happen: () => void | Promise<void>][] = [
       [40, 'writes', () => this.#write(replica)],
       [45, 'erases', () => this.#erase(replica)],
       [60, 'opens a stream', () => this.network.open()],
@@ -110,15 +107,15 @@ export class VaultWorld implements Disposable {
       [89, 'puts back', () => this.#putBack(replica)],
       [92, 'releases', () => this.#carryOut(replica, () => replica.releaseHeld())],
       [93, 'purges', () => this.#purge(replica)],
+      [95, 'keeps up', () => this.#upkeep(replica)],
       [100, 'is lied to', () => this.#lie(replica)],
     ]
     const [, name, happen] = events.find(([below]) => chance < below)!
     this.trace.update(`${replica.member.number} ${name} at ${this.#time}\n`)
-    happen()
+    await happen()
   }
 
   #write(replica: VaultReplica): void {
-    if (!this.#mayWrite(replica)) return
     this.#carryOut(replica, () => {
       replica.transact((vault) => {
         const intents = this.#workload.write(vault)
@@ -130,24 +127,18 @@ export class VaultWorld implements Disposable {
   }
 
   #erase(replica: VaultReplica): void {
-    if (!this.#mayWrite(replica)) return
     this.#carryOut(replica, () => replica.transact((vault) => this.#workload.erase(vault)))
     this.counts.add('erases')
     this.#tell(replica)
-  }
-
-  #mayWrite(replica: VaultReplica): boolean {
-    if (this.#old.has(replica) && this.history.isWhole(replica)) this.#old.delete(replica)
-    return !this.#old.has(replica)
   }
 
   #tell(replica: VaultReplica): void {
     this.network.changed(replica)
     const own = replica.ownHead()
     if (own.sequence === 0) return
-    const first = (this.#published.get(replica) ?? 0) + 1
+    const first = (this.#published.get(logName(own)) ?? 0) + 1
     if (first > own.sequence) return
-    this.#published.set(replica, own.sequence)
+    this.#published.set(logName(own), own.sequence)
     this.network.publish(replica, replica.read({ ...own, sequence: first }, 1_000_000).segments)
   }
 
@@ -164,25 +155,33 @@ export class VaultWorld implements Disposable {
 
   #putBack(replica: VaultReplica): void {
     const image = this.#images.get(replica)
-    if (!this.#mayPutBack || !image) return
+    if (!image) return
     this.network.forget(replica)
     this.network.silence(replica)
-    replica.putBack(image)
-    const others = this.replicas.filter((other) => other !== replica)
-    const lost = this.history.forgetLost(replica, others)
+    const whole = this.#random.next() < 0.5
+    replica.putBack(image, whole)
+    const lost = this.history.forgetLost(this.replicas)
     // An older file of somebody else may hold what is lost from now on.
-    if (lost > 0) for (const other of others) this.#images.delete(other)
-    this.#published.set(replica, replica.ownHead().sequence)
-    this.#old.add(replica)
-    this.counts.add('backup put back')
+    if (lost > 0) this.#images.clear()
+    this.counts.add(whole ? 'folder put back' : 'backup put back')
     this.counts.add('operations only the lost file held', lost)
+    this.#check(replica)
   }
 
   #purge(replica: VaultReplica): void {
-    // A device says what it has purged, and must not write while its log is not whole.
-    if (!this.#mayWrite(replica)) return
     this.#carryOut(replica, () => replica.purge())
     this.counts.add('tidied up')
+    this.#tell(replica)
+  }
+
+  async #upkeep(replica: VaultReplica): Promise<void> {
+    try {
+      await replica.upkeep()
+      this.#record(replica)
+    } catch (error) {
+      this.#crashed(replica, error)
+    }
+    this.counts.add('compactions')
     this.#tell(replica)
   }
 
@@ -222,11 +221,15 @@ export class VaultWorld implements Disposable {
       work()
       this.#record(replica)
     } catch (error) {
-      // On its way up the end of the process may have been taken for something else.
-      if (!(error instanceof Crash) && !replica.isDead) throw error
-      this.counts.add(`crash ${replica.crashedAt}`)
-      this.#restart(replica, 'crash in a transaction')
+      this.#crashed(replica, error)
     }
+  }
+
+  #crashed(replica: VaultReplica, error: unknown): void {
+    // On its way up the end of the process may have been taken for something else.
+    if (!(error instanceof Crash) && !replica.isDead) throw error
+    this.counts.add(`crash ${replica.crashedAt}`)
+    this.#restart(replica, 'crash in a transaction')
   }
 
   #record(replica: VaultReplica, acknowledged = true): void {
@@ -241,10 +244,8 @@ export class VaultWorld implements Disposable {
     this.counts.add(fault)
     if (powerLoss) this.counts.add('crash with power loss')
     this.problems.push(...replica.restart(powerLoss))
-    if (!this.#old.has(replica) || this.#mayWrite(replica)) {
-      this.problems.push(...this.history.checkDurable(replica))
-      this.history.forgetUnacknowledged(replica)
-    }
+    this.problems.push(...this.history.checkDurable(replica))
+    this.history.forgetUnacknowledged(replica)
     this.#record(replica, false)
     this.#check(replica)
   }
