@@ -6,7 +6,7 @@ import { issueDeviceCertificate, PAIRED_CAPABILITIES } from '../../daemon/identi
 import { encodeDid } from '../../daemon/identity/did.ts'
 import { privateKeyOfSeed, publicKeyBytes, verify } from '../../daemon/identity/ed25519.ts'
 import { issueMemberDocument } from '../../daemon/identity/member-document.ts'
-import { memberReader } from '../../daemon/identity/member-reader.ts'
+import { memberReader, rootVerifier } from '../../daemon/identity/member-reader.ts'
 import { openVault, type VaultOptions } from '../../daemon/vault/open-vault.ts'
 import { seededRandom } from '../support/seed.ts'
 
@@ -81,6 +81,7 @@ export function makeFamily(name: string): Family {
     spaceSecret: secret('space secret'),
     verify: verifyOnce,
     readMember,
+    verifyRoot: rootVerifier(did),
     now,
     random,
   })

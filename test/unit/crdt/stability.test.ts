@@ -75,6 +75,8 @@ describe('what is stable', () => {
     expect(isSupersededForGood(rename, own, rows(stamp(20, 2), own), upTo)).toBe(false)
     expect(isSupersededForGood(rename, own, new Map([[5, stamp(20, 2)]]), upTo)).toBe(false)
     expect(isSupersededForGood(operation('DELETE'), own, new Map([[0, stamp(20, 2)]]), upTo)).toBe(true)
+    // It may be all that says that there is a row.
+    expect(isSupersededForGood(operation('INSERT'), own, new Map([[5, stamp(20, 2)]]), upTo)).toBe(false)
     for (const kind of ['ERASE', 'UNKNOWN'] as const)
       expect(isSupersededForGood(operation(kind), own, new Map(), upTo)).toBe(false)
   })
