@@ -1,5 +1,6 @@
 import { LIMITS } from '../schema/limits.ts'
 import type { Frontier, LogPosition } from './frontier.ts'
+import type { AuditEffect, AuditEvent } from './sync-audit-events.ts'
 import type { ByeReason, Frame } from './sync-frames.ts'
 import { newSession, type Session, SessionEnd, type Turn } from './sync-session-state.ts'
 import { advance, take } from './sync-steps.ts'
@@ -37,6 +38,11 @@ export type SyncEvent =
     }
   /** Compare again: a timer, a beacon that differs, a gap, somebody asked. */
   | { readonly type: 'trigger' }
+  /** Make sure that both show the same, once they hold the same; `fresh`: read every row for it. */
+  | { readonly type: 'audit'; readonly fresh: boolean }
+  /** An hour passed since the session began, or since this was said. */
+  | { readonly type: 'hour' }
+  | AuditEvent
 
 /** The devices of the space as this replica knows them. */
 export interface KnownMembers {
@@ -77,6 +83,7 @@ export type SyncEffect =
   | { readonly type: 'in-sync'; readonly applied: number; readonly sent: number }
   /** End the stream; a `bye` was sent before where one is due. */
   | { readonly type: 'close'; readonly reason: ByeReason }
+  | AuditEffect
 
 export interface SyncStep {
   readonly state: SyncState

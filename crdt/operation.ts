@@ -123,6 +123,11 @@ export function commitmentOf(salt: Uint8Array, body: Uint8Array): Uint8Array {
   return sha256(committed.subarray(0, length))
 }
 
+/** Whether an encoded operation, or its beginning, is an ERASE: the kind stands behind the stamp. */
+export function isErase(body: Uint8Array): boolean {
+  return body[18] === OPERATION_KINDS.ERASE
+}
+
 /**
  * Table and key of an encoded operation without decoding its columns, from the first bytes alone; undefined for an
  * ERASE, whose key is a marker. Reads what `encodeOperation` wrote: 0x86, a 16-byte stamp, kind, table, text key.

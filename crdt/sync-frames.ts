@@ -1,6 +1,13 @@
 import { LIMITS } from '../schema/limits.ts'
 import { type Cbor, encodeCanonical } from './cbor.ts'
 import { type LogHead, type LogPosition, logName } from './frontier.ts'
+import {
+  AUDIT_NUMBER,
+  type AuditFrame,
+  auditFields,
+  isAuditNumber,
+  readAuditFrame,
+} from './sync-audit-frames.ts'
 import { booleanOf, bytesOf, fieldsOf, integerOf, listOf, readFrameArray } from './sync-fields.ts'
 
 /** A run of a log's operations: from `sequence` to `upTo`, both of them included. */
@@ -47,6 +54,7 @@ export type Frame =
     }
   /** The other side broke the rules, or cannot go on: the stream ends after this. */
   | { readonly type: 'bye'; readonly reason: ByeReason }
+  | AuditFrame
 
 /** Why a session ends. `not-a-device`: whoever has the key is not certified; `refused`: a segment did not verify. */
 export type ByeReason = 'not-a-device' | 'refused' | 'protocol' | 'busy' | 'closing'
@@ -62,6 +70,7 @@ const NUMBER = {
   'want-blobs': 8,
   blob: 9,
   bye: 10,
+  ...AUDIT_NUMBER,
 } as const satisfies Record<Frame['type'], number>
 
 /** Numbers on the wire; added to, never renumbered. */
@@ -156,6 +165,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
       return { type: 'bye', reason }
     }
     default:
+      if (isAuditNumber(number)) return readAuditFrame(number, fields)
       throw new Error('a frame nobody knows')
   }
 }
@@ -182,6 +192,8 @@ function fieldsOfFrame(frame: Frame): Cbor[] {
       return [frame.hash, frame.offset, frame.total, frame.bytes]
     case 'bye':
       return [BYE_NUMBER[frame.reason]]
+    default:
+      return auditFields(frame)
   }
 }
 

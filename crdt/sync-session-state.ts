@@ -1,5 +1,6 @@
 import type { KnownMembers, SyncEffect, SyncLimits, SyncState } from './engine.ts'
 import { type Frontier, frontierDigest, type LogPosition, logName } from './frontier.ts'
+import { type AuditState, NO_AUDIT } from './sync-audit-state.ts'
 import type { AskedBlob, AwaitedBlob } from './sync-blobs.ts'
 import type { ByeReason, Frame } from './sync-frames.ts'
 import type { Pull } from './sync-pull.ts'
@@ -72,6 +73,7 @@ export interface Session extends SyncState {
   /** Operations since the round began. */
   applied: number
   sent: number
+  audit: AuditState
 }
 
 /** A step in the making. */
@@ -112,6 +114,7 @@ export function newSession(limits: SyncLimits): Session {
     blobsNamed: new Set(),
     applied: 0,
     sent: 0,
+    audit: NO_AUDIT,
   }
 }
 

@@ -1,5 +1,6 @@
 import { LIMITS } from '../schema/limits.ts'
 import type { SyncEvent } from './engine.ts'
+import { advanceAudit, forgetQuestions, onAuditEvent, onAuditFrame, wantAudit } from './sync-audit.ts'
 import { askForBlobs, onBlobFrame, onBlobRead, onWantBlobs, readBlob, wantBlobs } from './sync-blobs.ts'
 import { compare, settlePhase } from './sync-compare.ts'
 import type { Frame } from './sync-frames.ts'
@@ -42,6 +43,17 @@ export function take(turn: Turn, event: SyncEvent): void {
       // What is going on ends in a comparison anyway.
       if (session.heard && !session.pull) session.recheck = true
       break
+    case 'audit':
+      wantAudit(turn, event.fresh)
+      break
+    case 'hour':
+      forgetQuestions(turn)
+      break
+    case 'audit-measured':
+    case 'audit-split':
+    case 'audit-compared':
+      onAuditEvent(turn, event)
+      break
     case 'refused':
       throw new SessionEnd('refused')
   }
@@ -56,6 +68,7 @@ export function advance(turn: Turn): void {
   if (session.members.peerIsMember) exchangeData(turn, settled)
   else if (settled) throw new SessionEnd('not-a-device')
   settlePhase(turn)
+  advanceAudit(turn)
 }
 
 function start(turn: Turn, { frontier, members }: Extract<SyncEvent, { type: 'start' }>): void {
@@ -125,6 +138,8 @@ function takeFrame(turn: Turn, frame: Frame): void {
     case 'blob':
       onBlobFrame(turn, frame)
       break
+    default:
+      onAuditFrame(turn, frame)
   }
 }
 

@@ -31,7 +31,7 @@ export interface NodeContext {
   readonly apps: AppGrants
   readonly accessLog: AccessLog
   readonly config: ConfigService
-  readonly sync: Pick<SyncService, 'syncNow'>
+  readonly sync: Pick<SyncService, 'syncNow' | 'audit'>
   readonly pairing: Pick<PairingService, 'start' | 'join' | 'confirm' | 'status' | 'cancel' | 'list'>
   readonly master: Pick<MasterService, 'status' | 'find'>
   revokeDevice(did: string, params: Params<'devices.revoke'>): Promise<Result<'devices.revoke'>>

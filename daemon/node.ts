@@ -151,7 +151,8 @@ async function start(
         random,
         log: syncLog,
         count: metrics.count,
-        replicate: (did) => async (action, params) => (await users.getClient(did)).replicate(action, params),
+        replicate: (did) => (action, params) =>
+          users.getClient(did).then((client) => client.replicate(action, params)),
         ifOpen: (did) => (action, params) => users.replicateIfOpen(did, action, params),
         lookUp: async (did) => (await master.find(did))?.devices ?? [],
         onDocument: (keys, document) => registration.publish(keys, document, displayNameOf(users, keys.did)),
@@ -274,6 +275,10 @@ async function start(
       syncNow: async (did, params) => {
         await keepInStep(await users.keysOf(did))
         return sync.syncNow(did, params)
+      },
+      audit: async (did, params) => {
+        await keepInStep(await users.keysOf(did))
+        return sync.audit(did, params)
       },
     },
     pairing,

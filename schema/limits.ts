@@ -82,6 +82,16 @@ export const LIMITS = {
   membershipRecords: 8_192,
   /** Frames of member documents that may wait to be verified. */
   syncMembersWaiting: 16,
+  /** Audits one device may ask another for in an hour: each may make it read all its rows. */
+  syncAuditQuestions: 30,
+  /** In one audit: exchanges, ranges asked about at once, rows named, and how often over all rows may be read. */
+  syncAuditRounds: 64,
+  syncAuditRanges: 64,
+  syncAuditRows: 256,
+  syncAuditWalks: 8,
+  /** Alarms a vault keeps, and at most one audit in so long unless somebody asks; ms. */
+  syncAlarms: 100,
+  syncAuditEveryMs: 3_600_000,
   /** Frames before a device has shown that it is certified. */
   syncStrangerFrames: 64,
 

@@ -1,3 +1,4 @@
+import type { AuditSchedule } from './audit-schedule.ts'
 import type { KnownDevice } from './known-devices.ts'
 import type { SyncSession } from './sync-session.ts'
 
@@ -9,13 +10,15 @@ const PATIENCE = 6
 /** The way to one other device: at most one session, and when to try again. */
 export class DeviceLink {
   readonly deviceDid: string
+  readonly audits: AuditSchedule
   #session: SyncSession | undefined
   #failures = 0
   #timer: NodeJS.Timeout | undefined
   dialing = false
 
-  constructor({ deviceDid }: Pick<KnownDevice, 'deviceDid'>) {
+  constructor({ deviceDid }: Pick<KnownDevice, 'deviceDid'>, audits: AuditSchedule) {
     this.deviceDid = deviceDid
+    this.audits = audits
   }
 
   get session(): SyncSession | undefined {

@@ -139,20 +139,33 @@ export class SyncService {
 
   /** @throws VivimError `Unavailable` while the network is off, `NotFound` for a device that is not theirs */
   async syncNow(did: string, { peer }: Params<'sync.now'>): Promise<Result<'sync.now'>> {
+    return this.#online(did).syncNow(await this.#meant(did, peer))
+  }
+
+  /** @throws VivimError `Unavailable` while the network is off, `NotFound` for a device that is not theirs */
+  async audit(did: string, { peer }: Params<'sync.audit'>): Promise<Result<'sync.audit'>> {
+    return this.#online(did).audit(await this.#meant(did, peer))
+  }
+
+  #online(did: string): UserSync {
     if (!this.#network.running)
       throw new VivimError('Unavailable', 'The network is off.', {
         hint: '`vivimd config set network.enabled true` takes this device online.',
       })
-    const user = this.#user(did)
-    if (peer === undefined) return user.syncNow(() => true)
-    const known = user.otherDevices.some(({ deviceDid }) => deviceDid === peer)
+    return this.#user(did)
+  }
+
+  /** Which devices a person means by a name or a DID; all when they say nothing. */
+  async #meant(did: string, peer: string | undefined): Promise<(deviceDid: string) => boolean> {
+    if (peer === undefined) return () => true
+    const known = this.#user(did).otherDevices.some(({ deviceDid }) => deviceDid === peer)
     const deviceDid = known ? peer : await this.#options.deviceNamed(did, peer)
     if (deviceDid === undefined)
       throw new VivimError('NotFound', 'There is no such device.', {
         field: 'peer',
         hint: '`vivimd device list` shows yours.',
       })
-    return user.syncNow((candidate) => candidate === deviceDid)
+    return (candidate) => candidate === deviceDid
   }
 
   #user(did: string): UserSync {

@@ -6,18 +6,19 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { FrameStream } from '../network/network.ts'
 import type { ReplicaAction, ReplicaActions, ReplicaMembers } from '../vault/replica.ts'
+import { type Audited, SessionAudits } from './session-audits.ts'
 
 /** Asks a user's vault; opens their worker if need be. */
 export type Replicate = <A extends ReplicaAction>(
   action: A,
   params: Parameters<ReplicaActions[A]>[0],
-) => Promise<ReturnType<ReplicaActions[A]>>
+) => Promise<Awaited<ReturnType<ReplicaActions[A]>>>
 
 /** The same of a database that is open anyway, without keeping it open; undefined when it is not. Never throws. */
 export type ReplicateIfOpen = <A extends ReplicaAction>(
   action: A,
   params: Parameters<ReplicaActions[A]>[0],
-) => Promise<ReturnType<ReplicaActions[A]> | undefined>
+) => Promise<Awaited<ReturnType<ReplicaActions[A]>> | undefined>
 
 /** The device at the other end, once it has shown that it is one of the same person's. */
 export interface PeerDevice {
@@ -43,6 +44,7 @@ export interface SyncSessionOptions {
   readonly onDevice: (session: SyncSession, device: PeerDevice) => void
   readonly onMembers: (members: ReplicaMembers) => void
   readonly onInSync: (session: SyncSession, totals: SyncTotals) => void
+  readonly onAudited: (session: SyncSession, audited: Audited) => void
 }
 
 /** One stream between two devices of a person: gives the state machine its events and does what it asks for. */
@@ -50,6 +52,7 @@ export class SyncSession {
   readonly initiator: string
   readonly #options: SyncSessionOptions
   readonly #waiting = new Set<{ resolve(totals: SyncTotals): void; reject(error: unknown): void }>()
+  readonly #audits: SessionAudits
   #state: SyncState = newSync()
   #sending: Promise<void> = Promise.resolve()
   #storing: Promise<unknown> = Promise.resolve()
@@ -62,6 +65,12 @@ export class SyncSession {
   constructor(options: SyncSessionOptions) {
     this.#options = options
     this.initiator = options.initiator
+    this.#audits = new SessionAudits({
+      replicate: options.replicate,
+      event: (event) => this.#event(event),
+      device: () => this.#device,
+      onAudited: (audited) => options.onAudited(this, audited),
+    })
   }
 
   get peerId(): string {
@@ -127,7 +136,22 @@ export class SyncSession {
 
   /** Compares with the other side, now. */
   trigger(): void {
+    this.#audits.keepTime()
     this.#event({ type: 'trigger' })
+  }
+
+  /**
+   * Once both hold the same, makes sure that they show the same. @throws VivimError `RateLimited` after too many,
+   * `Unavailable` when the session ends before
+   */
+  async audit(signal: AbortSignal): Promise<Audited> {
+    if (this.ended) throw gone()
+    return this.#audits.ask(signal)
+  }
+
+  /** The same, when it is time for it, for nobody who waits. */
+  auditLater(): void {
+    this.#event({ type: 'audit', fresh: false })
   }
 
   /** Members came by another way. */
@@ -216,6 +240,8 @@ export class SyncSession {
         break
       case 'progress':
         break
+      default:
+        this.#ask(this.#audits.perform(effect))
     }
   }
 
@@ -317,6 +343,7 @@ export class SyncSession {
     if (this.ended) return
     this.#ended = reason
     for (const { reject } of this.#waiting) reject(gone())
+    this.#audits.end(gone())
     this.#over.abort()
   }
 }

@@ -12,12 +12,15 @@ import type { UserKeys } from '../identity/user-keys.ts'
 import type { FrameStream, Network, Verdict } from '../network/network.ts'
 import type { ReplicaMembers } from '../vault/replica.ts'
 import { decodeAnnouncement, encodeAnnouncement } from './announcement.ts'
+import { type Asking, auditAll, syncAll } from './asked-devices.ts'
+import { AuditSchedule } from './audit-schedule.ts'
 import { DeviceLink } from './device-link.ts'
 import { EpochKeys } from './epoch-keys.ts'
 import { proposeSpace } from './handshake.ts'
 import { type KnownDevice, KnownDevices } from './known-devices.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
-import { type Replicate, type ReplicateIfOpen, SyncSession, type SyncTotals } from './sync-session.ts'
+import { type Audited, reportAudit } from './session-audits.ts'
+import { type PeerDevice, type Replicate, type ReplicateIfOpen, SyncSession } from './sync-session.ts'
 
 export interface UserSyncOptions {
   readonly keys: UserKeys
@@ -42,8 +45,6 @@ export interface UserSyncOptions {
 /** How long after a failed beginning it is tried again, at first and at most. */
 const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 30_000
-
-type DeviceOutcome = Result<'sync.now'>['devices'][number]
 
 /** Keeps one person's devices together: finds them, compares with them, tells them of changes. */
 export class UserSync {
@@ -186,47 +187,38 @@ export class UserSync {
   /** Compares with the devices named, or all, and answers once each holds the same or is out of reach. */
   async syncNow(wanted: (deviceDid: string) => boolean): Promise<Result<'sync.now'>> {
     const began = performance.now()
-    const signal = AbortSignal.timeout(LIMITS.syncNowMs)
+    const totals = await syncAll(await this.#ask(wanted))
+    return { ...totals, ms: Math.round(performance.now() - began) }
+  }
+
+  /** Compares all rows with the devices named, or all; `at` is when it ended. */
+  async audit(wanted: (deviceDid: string) => boolean): Promise<Result<'sync.audit'>> {
+    return { devices: await auditAll(await this.#ask(wanted)) }
+  }
+
+  /** What it takes to ask devices for something now. */
+  async #ask(wanted: (deviceDid: string) => boolean): Promise<Asking> {
     this.#hold(await this.#options.replicate('frontier', {}))
-    const outcomes = await Promise.all(
-      this.otherDevices
-        .filter(({ deviceDid }) => wanted(deviceDid))
-        .map((device) => this.#syncWith(device, signal)),
-    )
-    const sum = (key: keyof SyncTotals) =>
-      outcomes.reduce((total, { totals }) => total + (totals?.[key] ?? 0), 0)
     return {
-      applied: sum('applied'),
-      sent: sum('sent'),
-      ms: Math.round(performance.now() - began),
-      devices: outcomes.map(({ outcome }) => outcome),
+      devices: this.otherDevices.filter(({ deviceDid }) => wanted(deviceDid)),
+      signal: AbortSignal.timeout(LIMITS.syncNowMs),
+      linkTo: (device) => this.#linkTo(device),
+      openSession: (device, signal) => this.#openSession(device, signal),
+      frontier: () => this.frontierDigest,
+      now: this.#options.now,
     }
   }
 
-  async #syncWith(
-    device: KnownDevice,
-    signal: AbortSignal,
-  ): Promise<{ outcome: DeviceOutcome; totals?: SyncTotals }> {
-    const { deviceDid } = device
-    try {
-      return { outcome: { deviceDid, state: 'in-sync' }, totals: await this.#syncOnce(device, signal) }
-    } catch (error) {
-      const unreachable = error instanceof VivimError && error.code === 'Unavailable'
-      const message = error instanceof VivimError ? error.message : 'It did not answer in time.'
-      return { outcome: { deviceDid, state: unreachable ? 'unreachable' : 'failed', message } }
-    }
+  /** Asks where it is due, of devices that are there. */
+  #auditWhatIsDue(frontier: Uint8Array): void {
+    for (const { audits, session } of this.#links.values())
+      if (session && audits.due(this.#options.now(), frontier)) session.auditLater()
   }
 
-  /** When both sides dial at once, one of the two sessions goes; what was asked of it is asked of the other. */
-  async #syncOnce(device: KnownDevice, signal: AbortSignal): Promise<SyncTotals> {
-    for (;;) {
-      const session = this.#linkTo(device).session ?? (await this.#openSession(device, signal))
-      try {
-        return await session.sync(signal)
-      } catch (error) {
-        if (signal.aborted || session.reason !== 'busy') throw error
-      }
-    }
+  #audited(device: PeerDevice, audited: Audited): void {
+    const { audits } = this.#linkTo(device)
+    audits.done(this.#options.now(), audited.result === 'incomparable' ? undefined : this.frontierDigest)
+    reportAudit(this.#options, device, audited)
   }
 
   /** Dials and waits until a session of either direction is there. */
@@ -308,7 +300,8 @@ export class UserSync {
   #linkTo(device: Pick<KnownDevice, 'deviceDid'>): DeviceLink {
     let link = this.#links.get(device.deviceDid)
     if (!link) {
-      link = new DeviceLink(device)
+      const { now, random } = this.#options
+      link = new DeviceLink(device, new AuditSchedule(now(), random(1)[0]! / 255))
       this.#links.set(device.deviceDid, link)
     }
     return link
@@ -383,6 +376,9 @@ export class UserSync {
         count('sync.operations.applied', applied)
         count('sync.operations.sent', sent)
       },
+      onAudited: (running, audited) => {
+        if (running.device) this.#audited(running.device, audited)
+      },
     })
     this.#sessions.add(session)
     const reason = await session.run()
@@ -413,6 +409,7 @@ export class UserSync {
     if (this.#stopped) return
     if (frontier) this.#hold(frontier)
     this.#announce()
+    if (frontier) this.#auditWhatIsDue(frontierDigest(frontier))
     for (const session of this.#sessions) session.trigger()
   }
 

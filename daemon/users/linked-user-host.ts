@@ -10,6 +10,14 @@ import { type Answering, WaitingCalls } from './waiting-calls.ts'
 
 const CLOSE_BUDGET_MS = 10_000
 const PROBE_MS = 5_000
+/** Actions that may read every row, in pieces, and how long they may take. */
+const READS_ALL: ReadonlySet<ReplicaAction> = new Set([
+  'auditMeasure',
+  'auditSplit',
+  'auditCompare',
+  'audited',
+])
+const READ_ALL_MS = 600_000
 const MOVES_DATA: ReadonlySet<ReplicaAction> = new Set(['read', 'apply', 'readBlob', 'storeBlobPiece'])
 
 /** The main thread's side of a link to a user's engine: the same for an engine in this thread and in a worker. */
@@ -78,13 +86,13 @@ export class LinkedUserHost implements UserHost {
   async replicate<A extends ReplicaAction>(
     action: A,
     params: Parameters<ReplicaActions[A]>[0],
-  ): Promise<ReturnType<ReplicaActions[A]>> {
+  ): Promise<Awaited<ReturnType<ReplicaActions[A]>>> {
     const answer = await this.#ask((id) => ({ type: 'replicate', id, action, params }), {
-      deadlineMs: LIMITS.userCallMs,
+      deadlineMs: READS_ALL.has(action) ? READ_ALL_MS : LIMITS.userCallMs,
     })
     // Notes about other devices are no use of the user: they would keep everyone open for ever.
     if (MOVES_DATA.has(action)) this.#lastUsedAt = this.#options.now()
-    return answer as ReturnType<ReplicaActions[A]>
+    return answer as Awaited<ReturnType<ReplicaActions[A]>>
   }
 
   /** Not a use: a monitor that asks every few seconds must not keep everyone open. */

@@ -18,6 +18,7 @@ import { Devices } from '../vault/devices.ts'
 import { type OpenVault, openVault } from '../vault/open-vault.ts'
 import { createPace } from '../vault/pace.ts'
 import { createReplica, type ReplicaOptions, releaseHeld } from '../vault/replica.ts'
+import { StateAudit } from '../vault/state-audit.ts'
 import { SyncCursors } from '../vault/sync-cursors.ts'
 import { SyncView } from '../vault/sync-methods.ts'
 import { Upkeep } from '../vault/upkeep.ts'
@@ -87,10 +88,12 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     otherDevices: () => devices.others(),
   })
   const cursors = new SyncCursors(vault, vault.logs, vault.space)
+  const audit = new StateAudit(vault)
   const devices = new Devices({ vault, cursors, deviceDid: options.deviceDid })
   const sync = new SyncView({
     vault,
     cursors,
+    audit,
     devices,
     didOf: encodeDid,
     contentProblems: (pace) => contentProblems(vault, pace),
@@ -115,6 +118,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     'devices.rename': (params) => devices.rename(params),
     'sync.status': () => sync.status(),
     'sync.cursors': () => sync.cursors(),
+    'sync.holds': (params) => sync.holds(params),
     'sync.erasures': (params) => sync.erasures(params),
     'sync.erasures.confirm': (params) => sync.confirmErasures(params),
     'sync.compact': () => upkeep.run(createPace(), true),
@@ -136,6 +140,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
   const replicaOptions: ReplicaOptions = {
     vault,
     cursors,
+    audit,
     forgetDerived: (tx, id) => derivation.forget(tx, id),
     wakeDerivation: () => derivation.wake(),
     purgeSoon: () => purging.schedule(),

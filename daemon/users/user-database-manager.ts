@@ -176,7 +176,7 @@ export class UserDatabaseManager {
     did: string,
     action: A,
     params: Parameters<ReplicaActions[A]>[0],
-  ): Promise<ReturnType<ReplicaActions[A]> | undefined> {
+  ): Promise<Awaited<ReturnType<ReplicaActions[A]>> | undefined> {
     try {
       return await this.#open.peek(did)?.replicate(action, params)
     } catch {

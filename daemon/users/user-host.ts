@@ -16,7 +16,7 @@ export interface UserHost {
   replicate<A extends ReplicaAction>(
     action: A,
     params: Parameters<ReplicaActions[A]>[0],
-  ): Promise<ReturnType<ReplicaActions[A]>>
+  ): Promise<Awaited<ReturnType<ReplicaActions[A]>>>
   /** Writes and reads back in the database. */
   probe(): Promise<void>
   /**

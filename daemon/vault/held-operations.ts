@@ -1,4 +1,5 @@
 import { rowOfOperation } from '../../crdt/operation.ts'
+import type { Hold } from '../../crdt/sync-audit-frames.ts'
 import type { Sql } from './sql.ts'
 
 /**
@@ -13,6 +14,12 @@ export interface HeldOperation {
   readonly hash: Uint8Array
   /** Null when it was erased while it waited. */
   readonly body: Uint8Array | null
+}
+
+export interface HeldPlace extends Pick<HeldOperation, 'log' | 'seq' | 'body'> {
+  readonly reason: HoldReason
+  /** Milliseconds UTC. */
+  readonly until: number | null
 }
 
 /** Operations that are stored and chained and not merged yet. */
@@ -45,6 +52,25 @@ export class HeldOperations {
   /** Takes out those that wait for what decides whether they count. */
   takeUndecided(): HeldOperation[] {
     return this.#take("h.reason = 'membership'", [])
+  }
+
+  /** All of a space, in no order that matters. */
+  list(space: number): Hold[] {
+    return this.#sql.all<Hold>(
+      `SELECT l.device, l.incarnation, h.seq AS sequence, h.reason FROM held_operations h
+       JOIN logs l ON l.ref = h.log WHERE l.space = ?`,
+      [space],
+    )
+  }
+
+  /** Those behind a place, in the order of logs and sequences. */
+  page(log: number, seq: number, limit: number): HeldPlace[] {
+    return this.#sql.all<HeldPlace>(
+      `SELECT h.log, h.seq, h.reason, h.until, o.body FROM held_operations h
+       LEFT JOIN sync_operations o ON o.log = h.log AND o.seq = h.seq AND o.branch = 0
+       WHERE (h.log, h.seq) > (?, ?) ORDER BY h.log, h.seq LIMIT ?`,
+      [log, seq, limit],
+    )
   }
 
   count(): number {

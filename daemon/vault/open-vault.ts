@@ -23,6 +23,7 @@ import { MembershipRecords } from './membership-records.ts'
 import { latestSchemaVersion, migrate, removeCopies } from './migrations.ts'
 import { OperationLog } from './operation-log.ts'
 import { metaText, prepareSpace } from './prepare-space.ts'
+import { type FoundOperations, RowRemaker } from './remake-rows.ts'
 import { nothingReceived, type Received, RemoteOperations } from './remote-operations.ts'
 import { RowStore, type StampedOperation } from './row-store.ts'
 import { Sealing } from './sealing.ts'
@@ -74,6 +75,9 @@ export interface OpenVault extends Vault {
   saveMembers(documents: readonly Uint8Array[], follow: Follow): Received | undefined
   /** Merges held operations that are due; after an upgrade also those that a newer program had sent. */
   releaseHeld(follow: Follow, fromNewerProgram?: boolean): Received
+  readonly remaker: RowRemaker
+  /** Makes these rows again from their operations; `remade` of them are another by now. */
+  remakeRows(found: FoundOperations, follow: Follow): Received & { readonly remade: number }
   /** This device's signed segments, and those it received, from a position on. */
   readSegments(log: LogPosition, maxBytes: number): { segments: Uint8Array[]; upTo: number }
   /** True while deleted bytes may still stand in the file. */
@@ -131,6 +135,7 @@ class FileVault implements OpenVault {
   #log: OperationLog
   readonly #remote: RemoteOperations
   readonly #eraser: Eraser
+  readonly remaker: RowRemaker
   readonly members: Members
   readonly records: MembershipRecords
   readonly authority: Authority
@@ -195,6 +200,7 @@ class FileVault implements OpenVault {
         this.#operation({ kind: 'ERASE', entity, key: marker, columns: new Map() }),
       now: options.now,
     })
+    this.remaker = new RowRemaker(this, this.#erased)
     this.#remote = new RemoteOperations({
       sql: database,
       logs: this.logs,
@@ -271,7 +277,11 @@ class FileVault implements OpenVault {
     return this.#takeIn(() => this.#remote.release(this.#clock, this.now(), fromNewerProgram), follow)
   }
 
-  #takeIn(take: () => Received, follow: Follow): Received {
+  remakeRows(found: FoundOperations, follow: Follow): Received & { readonly remade: number } {
+    return this.#takeIn(() => this.remaker.remake(found, this.#clock), follow)
+  }
+
+  #takeIn<R extends Received>(take: () => R, follow: Follow): R {
     const received = this.#transact(() => {
       const clock = this.#clock
       const taken = take()

@@ -1,6 +1,7 @@
 import { encodeCanonical } from '../../crdt/cbor.ts'
 import type { Frontier, LogPosition } from '../../crdt/frontier.ts'
 import { sha256 } from '../../crdt/hash.ts'
+import type { ItemName } from '../../crdt/range-fingerprints.ts'
 import {
   Conversation,
   ConversationTag,
@@ -9,12 +10,15 @@ import {
   MessageVersion,
 } from '../../schema/entities/index.ts'
 import { LIMITS } from '../../schema/limits.ts'
+import { type AuditActions, auditActions } from './audit-actions.ts'
 import { adoptBlobs, type BlobPiece, BlobTransfer } from './blob-transfer.ts'
 import { messageOf, strayRows } from './conversation-rows.ts'
 import { forgetTraces } from './conversation-traces.ts'
 import type { RowName } from './erasure.ts'
 import type { OpenVault } from './open-vault.ts'
+import type { Pace } from './pace.ts'
 import type { Received } from './remote-operations.ts'
+import type { StateAudit } from './state-audit.ts'
 import type { SyncCursors } from './sync-cursors.ts'
 import type { VaultTransaction } from './vault.ts'
 
@@ -30,7 +34,7 @@ export interface ReplicaMembers {
 }
 
 /** What replication asks of a user's vault; each is one message to the user's worker. */
-export interface ReplicaActions {
+export interface ReplicaActions extends AuditActions {
   frontier(params: Record<never, never>): Frontier
   members(params: Record<never, never>): ReplicaMembers
   /** Keeps documents that verify and are new. */
@@ -64,6 +68,7 @@ export type ReplicaAction = keyof ReplicaActions
 export interface ReplicaOptions {
   readonly vault: OpenVault
   readonly cursors: SyncCursors
+  readonly audit: StateAudit
   readonly forgetDerived: (tx: VaultTransaction, conversationId: string) => void
   readonly wakeDerivation: () => void
   /** Something was erased elsewhere: its bytes are to leave the file. */
@@ -89,7 +94,18 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
       forked: records.log.forkedAt !== undefined,
     }
   }
+  const remake = async (names: readonly ItemName[], pace: Pace) => {
+    const found = await vault.remaker.find(names, pace)
+    let remade = 0
+    takeIn(options, (follow) => {
+      const received = vault.remakeRows(found, follow)
+      remade = received.remade
+      return received
+    })
+    return remade
+  }
   return {
+    ...auditActions(vault, options.audit, remake),
     frontier: () => vault.logs.frontier(vault.space),
     members,
     saveMembers: ({ documents }) => {

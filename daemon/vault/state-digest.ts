@@ -1,3 +1,4 @@
+import { encodeCanonical } from '../../crdt/cbor.ts'
 import { unpackStamps } from '../../crdt/stamps.ts'
 import { erasedEntry, rowEntry, StateDigest, type StateEntry } from '../../crdt/state-digest.ts'
 import { REPLICATED_ENTITIES, type ReplicatedEntity } from '../../schema/entities/index.ts'
@@ -5,7 +6,8 @@ import type { Logs } from './logs.ts'
 import { valueByNumber } from './row-store.ts'
 import type { Sql, SqlValue } from './sql.ts'
 
-const PAGE = 1_000
+/** Rows read at once: what reads them in pieces gives others their turn in between. */
+const PAGE = 250
 
 export type FactRow = Record<string, SqlValue> & { id: string; clock: Uint8Array; deleted: number }
 
@@ -33,16 +35,16 @@ export function* stateEntries(sql: Sql, logs: Logs, space: number): Generator<St
 }
 
 export function entryOf(entity: ReplicatedEntity, row: FactRow, logs: Logs): StateEntry {
-  return rowEntry(
-    {
-      table: entity.number,
-      key: row.id,
-      stamps: unpackStamps(row.clock),
-      deleted: row.deleted === 1,
-      valueAt: valueByNumber(entity, row),
-    },
-    logs.deviceOf,
-  )
+  const table = entity.number
+  const key = row.id
+  try {
+    const stamps = unpackStamps(row.clock)
+    const valueAt = valueByNumber(entity, row)
+    return rowEntry({ table, key, stamps, deleted: row.deleted === 1, valueAt }, logs.deviceOf)
+  } catch {
+    // Stamps of no operation: somebody damaged the file. Nobody else has that, so it will be found.
+    return { table, key, bytes: encodeCanonical([table, key, row.clock]) }
+  }
 }
 
 function erasedMarkers(sql: Sql, space: number, entity: ReplicatedEntity): { marker: Uint8Array }[] {

@@ -5,12 +5,13 @@ import { privateSpaceId } from '../../crdt/space.ts'
 import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
+import { AuditRecords } from './audit-records.ts'
 import type { Devices } from './devices.ts'
 import { maskJson } from './mask-json.ts'
 import type { OpenVault } from './open-vault.ts'
 import { createPace, type Pace } from './pace.ts'
 import { decodeCursor, pageOf } from './paging.ts'
-import { stateDigest } from './state-digest.ts'
+import type { StateAudit } from './state-audit.ts'
 import type { SyncCursors } from './sync-cursors.ts'
 import { type Problem, verifySpace } from './verify.ts'
 
@@ -21,13 +22,14 @@ export class SyncView {
   readonly #devices: Devices
   readonly #releaseHeld: () => void
   readonly #didOf: (device: Uint8Array) => string
-  #digest: { readonly changes: number; readonly hex: string } | undefined
+  readonly #audit: StateAudit
   readonly #contentProblems: (pace: Pace) => Promise<Problem[]>
   readonly #mask: (text: string, maxLevel: number) => string
 
   constructor(options: {
     readonly vault: OpenVault
     readonly cursors: SyncCursors
+    readonly audit: StateAudit
     readonly devices: Devices
     /** The DID of a device's public key. */
     readonly didOf: (device: Uint8Array) => string
@@ -41,13 +43,16 @@ export class SyncView {
     this.#releaseHeld = options.releaseHeld
     this.#vault = options.vault
     this.#cursors = options.cursors
+    this.#audit = options.audit
     this.#devices = options.devices
     this.#didOf = options.didOf
     this.#contentProblems = options.contentProblems
     this.#mask = options.mask
   }
 
-  status(): Result<'sync.status'> {
+  async status(): Promise<Result<'sync.status'>> {
+    const stateDigest = await this.#audit.digest()
+    const audits = new AuditRecords(this.#vault)
     const { space, logs, did, records } = this.#vault
     const count = this.#vault.get<{ n: number }>(
       'SELECT count(*) AS n FROM sync_operations o JOIN logs l ON l.ref = o.log WHERE l.space = ?',
@@ -60,7 +65,7 @@ export class SyncView {
           kind: 'private',
           operations: count?.n ?? 0,
           frontierDigest: logs.frontierDigest(space),
-          stateDigest: this.#stateDigest(),
+          stateDigest,
           holds: this.#vault.held.count(),
           membership: {
             head: Buffer.from(records.log.head).toString('hex'),
@@ -68,33 +73,56 @@ export class SyncView {
             forkedAt: records.log.forkedAt ?? null,
           },
           peers: this.#others().map(({ device, deviceDid }) => {
-            const { connected, behind, lastSeenAt } = this.#cursors.progressOf(device)
-            return { deviceDid, connected, behind, lastSeenAt }
+            const { connected, behind, lastSeenAt, upTo } = this.#progressOf(device)
+            const name = this.#devices.nameOf(deviceDid)
+            const audit = audits.lastOf(device)
+            return { deviceDid, name, connected, behind, lastSeenAt, upTo, audit }
+          }),
+          alarms: audits.alarms().map(({ device, names, ...alarm }) => {
+            const deviceDid = this.#didOf(device)
+            return { deviceDid, name: this.#devices.nameOf(deviceDid), ...alarm, names: [...names] }
           }),
         },
       ],
     }
   }
 
-  /** Reading every row takes a second per 70,000 of them, so it is done once for each change. */
-  #stateDigest(): string {
-    const { changes, logs, space } = this.#vault
-    if (this.#digest?.changes !== changes)
-      this.#digest = { changes, hex: stateDigest(this.#vault, logs, space) }
-    return this.#digest.hex
-  }
-
   /** How far each other device has come, by its own word. */
   cursors(): Result<'sync.cursors'> {
     return {
       items: this.#others().map(({ device, deviceDid }) => {
-        const { connected, behind, lastSeenAt, inSyncAt } = this.#cursors.progressOf(device)
         const name = this.#devices.nameOf(deviceDid)
-        const upTo = behind === 0 ? inSyncAt : this.#heldUpTo(device)
-        return { deviceDid, name, connected, behind, lastSeenAt, inSyncAt, upTo }
+        return { deviceDid, name, ...this.#progressOf(device) }
       }),
       nextCursor: null,
     }
+  }
+
+  /** Operations that wait, by device and place. */
+  holds({ limit, cursor }: Params<'sync.holds'>): Result<'sync.holds'> {
+    const [log, sequence] = cursor === undefined ? [0, 0] : decodeCursor(cursor, 2).map(Number)
+    return pageOf(
+      this.#vault.held.page(log!, sequence!, limit + 1),
+      limit,
+      ({ log, seq, reason, until, body }) => {
+        const operation = body ? decodeOperation(body) : undefined
+        const tableName = operation && ENTITY_BY_NUMBER.get(operation.table)?.name
+        return {
+          deviceDid: this.#didOf(this.#vault.logs.deviceOf(log).device),
+          sequence: seq,
+          hlcTimestamp: operation ? hlcToText(operation.hlc) : null,
+          reason,
+          until,
+          ...(tableName === undefined ? {} : { tableName }),
+        }
+      },
+      ({ log, seq }) => [log, seq],
+    )
+  }
+
+  #progressOf(device: Uint8Array) {
+    const progress = this.#cursors.progressOf(device)
+    return { ...progress, upTo: progress.behind === 0 ? progress.inSyncAt : this.#heldUpTo(device) }
   }
 
   #others() {

@@ -82,8 +82,11 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
     ...group('Integrity', [
       ['verify', 'check every chain, signature, hash and row', sync('verify')],
       ['rebuild', 'remake units, links, topics and indexes', sync('rebuild')],
-      ['sync', 'show the state that two devices compare', sync('status')],
+      ['sync', 'say how far each of your devices has come', sync('status')],
+      ['sync status', 'say how far each of your devices has come', sync('status')],
       ['sync now', 'compare with your other devices and exchange what is missing', sync('now')],
+      ['sync audit', 'compare every row with your other devices', sync('audit')],
+      ['sync holds', 'list operations that wait, and why', sync('holds')],
       ['sync cursors', 'say how far each other device has come', sync('cursors')],
       ['sync erasures', 'say what was erased for good, and where it is gone', sync('erasures')],
       ['sync erasures confirm', 'let a mass erasure of another device go through', sync('confirmErasure')],

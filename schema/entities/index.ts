@@ -34,6 +34,8 @@ export const OTHER_ENTITIES = [
   { name: 'SyncCursor', table: 'sync_cursors', class: 'local' },
   { name: 'HeldOperation', table: 'held_operations', class: 'local' },
   { name: 'Erasure', table: 'erasures', class: 'local' },
+  { name: 'SyncAudit', table: 'sync_audits', class: 'local' },
+  { name: 'SyncAlarm', table: 'sync_alarms', class: 'local' },
   { name: 'BlobPiece', table: 'blob_pieces', class: 'local' },
   { name: 'RawRecord', table: 'raw_records', class: 'local' },
   { name: 'Blob', table: 'blobs', class: 'local' },

@@ -47,7 +47,10 @@ type UserNamespace =
   | 'sync'
   | 'devices'
 /** Of these namespaces, what needs the network and is answered on the main thread. */
-type NetworkMethodName = Extract<MethodName, 'sync.now' | 'devices.revoke' | `devices.pair.${string}`>
+type NetworkMethodName = Extract<
+  MethodName,
+  'sync.now' | 'sync.audit' | 'devices.revoke' | `devices.pair.${string}`
+>
 /** Methods that run inside the user's worker. */
 export type UserMethodName = Exclude<Extract<MethodName, `${UserNamespace}.${string}`>, NetworkMethodName>
 /** Methods that run on the main thread. */

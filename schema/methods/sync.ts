@@ -2,6 +2,9 @@ import { z } from 'zod'
 import { LIMITS } from '../limits.ts'
 import { defineMethod, listOf, Millis, NoParams, Page } from './method.ts'
 
+/** `incomparable`: the two devices do not hold the same, so their rows say nothing yet. */
+const AuditOutcome = z.enum(['same', 'incomparable', 'different'])
+
 export const syncMethods = {
   'sync.status': defineMethod({
     summary: 'Give the state of every space: operations, frontier, and the digest two devices compare.',
@@ -29,9 +32,28 @@ export const syncMethods = {
           peers: z.array(
             z.object({
               deviceDid: z.string(),
+              name: z.string(),
               connected: z.boolean(),
+              /** Operations here that the device has not acknowledged. */
               behind: z.int(),
               lastSeenAt: Millis.nullable(),
+              /** It holds everything up to here. */
+              upTo: Millis.nullable(),
+              /** When all rows were last compared with it, and what came of it. */
+              audit: z.object({ at: Millis, result: AuditOutcome }).nullable(),
+            }),
+          ),
+          /** Devices that held the same operations and showed different rows, newest first. */
+          alarms: z.array(
+            z.object({
+              deviceDid: z.string(),
+              name: z.string(),
+              at: Millis,
+              /** Rows that differed; of these, the ones that were wrong here. All were made again from the log. */
+              rows: z.int(),
+              remade: z.int(),
+              /** The first of them: model and key. */
+              names: z.array(z.string()),
             }),
           ),
         }),
@@ -86,6 +108,56 @@ export const syncMethods = {
     errors: ['NotFound', 'Unavailable'],
     examples: [{ title: 'With all', params: {} }],
     timeoutMs: 600_000,
+  }),
+  'sync.audit': defineMethod({
+    summary:
+      'Compare every row with your other devices; rows that differ are made again from their operations.',
+    access: 'write',
+    served: 'gateway',
+    params: z.strictObject({
+      /** DID or name of one device; all that can be reached when absent. */
+      peer: z.string().min(1).max(LIMITS.nameCharacters).optional(),
+    }),
+    result: z.object({
+      devices: z.array(
+        z.object({
+          deviceDid: z.string(),
+          result: z.enum([...AuditOutcome.options, 'unreachable', 'failed']),
+          /** Rows that differed; of these, the ones that were wrong here. */
+          rows: z.int().optional(),
+          remade: z.int().optional(),
+          /** The first of them: model and key. */
+          names: z.array(z.string()).optional(),
+          at: Millis,
+          message: z.string().optional(),
+        }),
+      ),
+    }),
+    errors: ['NotFound', 'Unavailable'],
+    examples: [{ title: 'With all', params: {} }],
+    timeoutMs: 600_000,
+  }),
+  'sync.holds': defineMethod({
+    summary: 'List operations that are stored and passed on but not applied yet, and why.',
+    access: 'read',
+    params: z.strictObject(Page),
+    result: listOf(
+      z.object({
+        /** The device that wrote it, and its place in that device's log. */
+        deviceDid: z.string(),
+        sequence: z.int(),
+        /** Null when its content was erased meanwhile. */
+        hlcTimestamp: z.string().nullable(),
+        /** `future`: stamped ahead of time; `schema`: of a newer program; `mass-erasure`: waits to be confirmed. */
+        reason: z.string(),
+        /** When it is applied; null: once it can be. */
+        until: Millis.nullable(),
+        /** Absent for what only a newer program knows. */
+        tableName: z.string().optional(),
+      }),
+    ),
+    errors: [],
+    examples: [{ title: 'The first ones', params: { limit: 5 } }],
   }),
   'sync.erasures': defineMethod({
     summary:

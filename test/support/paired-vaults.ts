@@ -7,6 +7,7 @@ import { memberReader, rootVerifier } from '../../daemon/identity/member-reader.
 import type { SharedSecrets, UserKeys } from '../../daemon/identity/user-keys.ts'
 import { xWingPublicKey } from '../../daemon/identity/x-wing.ts'
 import { createReplica, type ReplicaActions, releaseHeld } from '../../daemon/vault/replica.ts'
+import { StateAudit } from '../../daemon/vault/state-audit.ts'
 import { SyncCursors } from '../../daemon/vault/sync-cursors.ts'
 import { type TemporaryVault, temporaryVault } from './temporary-vault.ts'
 
@@ -116,6 +117,7 @@ export function openDevice({ keys, document }: DeviceIdentity): PairedVault {
   const options = () => ({
     vault: temporary.vault,
     cursors: new SyncCursors(temporary.vault, temporary.vault.logs, temporary.vault.space),
+    audit: new StateAudit(temporary.vault),
     forgetDerived: (_: unknown, id: string) => void forgotten.push(id),
     wakeDerivation: () => {},
     purgeSoon: () => temporary.vault.purge(),

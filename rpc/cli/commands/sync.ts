@@ -10,6 +10,13 @@ import {
   syncView,
   verifyView,
 } from '../views/sync.ts'
+import { auditView, holdsView } from '../views/sync-audit.ts'
+
+/** 1: rows differed; 7: a device was not asked or could not be compared with. */
+function auditExit(results: readonly string[]): number {
+  if (results.includes('different')) return 1
+  return results.every((result) => result === 'same') ? 0 : 7
+}
 
 export const syncCommands = {
   verify: methodCommand('sync.verify', { view: verifyView, exit: ({ ok }) => (ok ? 0 : 1) }),
@@ -19,6 +26,11 @@ export const syncCommands = {
     view: syncedView,
     exit: ({ devices }) => (devices.every(({ state }) => state === 'in-sync') ? 0 : 7),
   }),
+  audit: methodCommand('sync.audit', {
+    view: auditView,
+    exit: ({ devices }) => auditExit(devices.map(({ result }) => result)),
+  }),
+  holds: methodCommand('sync.holds', { view: holdsView }),
   cursors: methodCommand('sync.cursors', { view: cursorsView }),
   erasures: methodCommand('sync.erasures', { view: erasuresView }),
   confirmErasure: methodCommand('sync.erasures.confirm', { view: confirmedView }),

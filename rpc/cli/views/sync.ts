@@ -1,6 +1,7 @@
 import type { Result } from '../../../schema/methods/index.ts'
 import { verdict } from './node.ts'
 import { bold, type Style } from './style.ts'
+import { alarmLines } from './sync-audit.ts'
 import { facts, more, table } from './table.ts'
 import { count, date, oneLine } from './text.ts'
 
@@ -20,19 +21,22 @@ export function rebuiltView({ conversations, units, topics, derivedDigest }: Res
 
 export function syncView({ spaces }: Result<'sync.status'>, style: Style): string {
   return spaces
-    .map(({ space, kind, operations, holds, peers, stateDigest, frontierDigest, membership }) =>
-      facts(
-        [
-          ['space', `${bold(space, style)} (${kind})`],
-          ['operations', operations.toLocaleString('en-US')],
-          ['on hold', String(holds)],
-          ['peers', String(peers.length)],
-          ['device log', membershipOf(membership)],
-          ['state', stateDigest],
-          ['frontier', frontierDigest],
-        ],
-        style,
-      ),
+    .map(
+      ({ space, kind, operations, holds, peers, alarms, stateDigest, frontierDigest, membership }) =>
+        facts(
+          [
+            ['space', `${bold(space, style)} (${kind})`],
+            ['operations', operations.toLocaleString('en-US')],
+            ['on hold', String(holds)],
+            ['peers', String(peers.length)],
+            ['device log', membershipOf(membership)],
+            ['state', stateDigest],
+            ['frontier', frontierDigest],
+          ],
+          style,
+        ) +
+        peers.map((peer) => progressLine(peer, comparedWith(peer.audit))).join('') +
+        alarmLines(alarms),
     )
     .join('\n')
 }
@@ -42,18 +46,34 @@ function membershipOf({ entries, forkedAt }: Result<'sync.status'>['spaces'][num
   return `TWO VERSIONS from entry ${forkedAt} on: no device is let in. Somebody else may have your recovery phrase.`
 }
 
+function comparedWith(audit: Result<'sync.status'>['spaces'][number]['peers'][number]['audit']): string {
+  if (audit === null) return ''
+  const said = { same: 'the same', different: 'not the same', incomparable: 'no result' }[audit.result]
+  return `, rows compared ${date(audit.at)}: ${said}`
+}
+
 /** One line a device, in words. */
 export function cursorsView({ items }: Result<'sync.cursors'>): string {
   if (items.length === 0) return 'There is no other device yet. `vivimd device pair` adds one.\n'
-  return items
-    .map(({ name, connected, behind, upTo, lastSeenAt }) => {
-      const seen = lastSeenAt === null ? 'not seen yet' : `last seen ${date(lastSeenAt)}`
-      const until = upTo === null ? '' : ` to ${date(upTo)}`
-      const onTheWay = `${count(behind, 'operation')} on the way`
-      const state = behind === 0 ? `caught up${until}` : until ? `caught up${until}, ${onTheWay}` : onTheWay
-      return `${oneLine(name)}: ${state} (${connected ? 'connected' : seen})\n`
-    })
-    .join('')
+  return items.map((item) => progressLine(item)).join('')
+}
+
+/** `Laptop: caught up to 2026-01-02 17:05, 12 operations on the way (connected)`. */
+function progressLine(
+  {
+    name,
+    connected,
+    behind,
+    upTo,
+    lastSeenAt,
+  }: Pick<Result<'sync.cursors'>['items'][number], 'name' | 'connected' | 'behind' | 'upTo' | 'lastSeenAt'>,
+  further = '',
+): string {
+  const seen = lastSeenAt === null ? 'not seen yet' : `last seen ${date(lastSeenAt)}`
+  const until = upTo === null ? '' : ` to ${date(upTo)}`
+  const onTheWay = `${count(behind, 'operation')} on the way`
+  const state = behind === 0 ? `caught up${until}` : until ? `caught up${until}, ${onTheWay}` : onTheWay
+  return `${oneLine(name)}: ${state} (${connected ? 'connected' : seen})${further}\n`
 }
 
 /** One line an erasure: what, by whom, where it is gone. */

@@ -52,6 +52,7 @@ beforeEach(() => {
     config: { list: () => settings, get: find, set: (key, value) => Object.assign(find(key), { value }) },
     sync: {
       syncNow: async (did) => ({ applied: did.length, sent: 0, ms: 1, devices: [] }),
+      audit: async () => ({ devices: [] }),
     },
     revokeDevice: async () => {
       throw new VivimError('NotFound')

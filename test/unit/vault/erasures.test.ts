@@ -3,6 +3,7 @@ import { privateSpaceId } from '../../../crdt/space.ts'
 import { encodeDid } from '../../../daemon/identity/did.ts'
 import { rowsOfConversation } from '../../../daemon/vault/conversation-rows.ts'
 import { Devices } from '../../../daemon/vault/devices.ts'
+import { StateAudit } from '../../../daemon/vault/state-audit.ts'
 import { stateDigest } from '../../../daemon/vault/state-digest.ts'
 import { SyncCursors } from '../../../daemon/vault/sync-cursors.ts'
 import { SyncView } from '../../../daemon/vault/sync-methods.ts'
@@ -38,6 +39,7 @@ const view = (paired: PairedVault) => {
   return new SyncView({
     vault,
     cursors,
+    audit: new StateAudit(vault),
     devices: new Devices({ vault, cursors, deviceDid }),
     didOf: encodeDid,
     contentProblems: async () => [],
