@@ -4,6 +4,7 @@ import type { KnownMembers } from '../../crdt/engine.ts'
 import { type Frontier, type LogPosition, logName } from '../../crdt/frontier.ts'
 import { type OpenVault, openVault } from '../../daemon/vault/open-vault.ts'
 import { createReplica, type ReplicaActions, releaseHeld } from '../../daemon/vault/replica.ts'
+import { StateAudit } from '../../daemon/vault/state-audit.ts'
 import { SyncCursors } from '../../daemon/vault/sync-cursors.ts'
 import { Upkeep } from '../../daemon/vault/upkeep.ts'
 import { VivimError } from '../../schema/errors.ts'
@@ -258,6 +259,7 @@ export class VaultReplica implements SyncReplica {
     return {
       vault,
       cursors: new SyncCursors(vault, vault.logs, vault.space),
+      audit: new StateAudit(vault),
       forgetDerived: () => {},
       wakeDerivation: () => {},
       purgeSoon: () => {},
