@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { mergeOperation } from '../../../crdt/merge.ts'
 import type { Operation, OperationKind } from '../../../crdt/operation.ts'
-import { packStamps, type RowStamps, type Stamp, unpackStamps } from '../../../crdt/stamps.ts'
+import { packStamp, packStamps, type RowStamps, type Stamp, unpackStamps } from '../../../crdt/stamps.ts'
 import type { Value } from '../../../schema/entities/index.ts'
 
 const devices = [
@@ -123,6 +123,23 @@ describe('column merge', () => {
         expect([...back].sort(([a], [b]) => a - b).map(([c, s]) => [c, { ...s, hash: [...s.hash] }])).toEqual(
           [...stamps].sort(([a], [b]) => a - b).map(([c, s]) => [c, { ...s, hash: [...s.hash] }]),
         )
+      }),
+    )
+  })
+
+  test('the columns of one write are packed as merging would pack them', () => {
+    const stamp = fc.record({
+      ms: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+      counter: fc.nat({ max: 0xffff }),
+      log: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+      hash: fc.uint8Array({ minLength: 8, maxLength: 8 }),
+    })
+    const columns = fc.uniqueArray(fc.nat({ max: 255 }), { maxLength: 20 })
+    fc.assert(
+      fc.property(stamp, columns, (one, numbers) => {
+        const stamps: RowStamps = new Map(numbers.map((number) => [number, one]))
+        if (numbers.length > 0) expect(packStamp(one, numbers)).toEqual(packStamps(stamps))
+        expect(unpackStamps(packStamp(one, numbers))).toEqual(stamps)
       }),
     )
   })
