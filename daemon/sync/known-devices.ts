@@ -16,6 +16,9 @@ export class KnownDevices {
   #documents: readonly (MemberDocument & { readonly bytes: Uint8Array })[] = []
   #devices: readonly KnownDevice[] = []
   #excluded: ReadonlySet<string> = new Set()
+  /** Peers of excluded devices. */
+  #excludedPeers: ReadonlySet<string> = new Set()
+  #signedByRoot: readonly Uint8Array[] = []
 
   constructor(did: string, epochs: () => readonly EpochKey[]) {
     this.#did = did
@@ -37,6 +40,11 @@ export class KnownDevices {
       if (rendezvous) newest.set(rendezvous.peerId, { ...rendezvous, device, deviceDid })
     }
     this.#devices = [...newest.values()]
+    const out = this.#documents.filter(({ deviceDid }) => this.#excluded.has(deviceDid))
+    const peers = out.map(({ rendezvous }) => openRendezvous(this.#epochs(), rendezvous)?.peerId)
+    this.#excludedPeers = new Set(peers.filter((peerId) => peerId !== undefined))
+    const devices = new Set(this.#documents.map(({ bytes }) => bytes))
+    this.#signedByRoot = documents.filter((bytes) => !devices.has(bytes))
   }
 
   get list(): readonly KnownDevice[] {
@@ -60,6 +68,11 @@ export class KnownDevices {
   /** A device's document, read, and as it was signed. */
   documentOf(deviceDid: string): (MemberDocument & { readonly bytes: Uint8Array }) | undefined {
     return this.#documents.find((document) => document.deviceDid === deviceDid)
+  }
+
+  /** What a peer may be told of the devices: one that was taken out learns why, and nothing of the others. */
+  tellable(peerId: string, documents: readonly Uint8Array[]): readonly Uint8Array[] {
+    return this.#excludedPeers.has(peerId) && !this.at(peerId) ? this.#signedByRoot : documents
   }
 
   /** The device whose node that is. */

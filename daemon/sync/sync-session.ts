@@ -40,6 +40,8 @@ export interface SyncSessionOptions {
   readonly replicate: Replicate
   /** The certified device that this peer id belongs to, if any. Called with every change of members. */
   readonly deviceOf: (members: ReplicaMembers, peerId: string) => PeerDevice | undefined
+  /** What of the members' documents that peer may be told; called after `deviceOf`. */
+  readonly documentsFor: (members: ReplicaMembers, peerId: string) => readonly Uint8Array[]
   readonly log: { warn(details: object, message: string): void }
   readonly onDevice: (session: SyncSession, device: PeerDevice) => void
   readonly onMembers: (members: ReplicaMembers) => void
@@ -302,7 +304,8 @@ export class SyncSession {
       this.#device = device
       this.#options.onDevice(this, device)
     }
-    return { ...members, peerIsMember: device !== undefined }
+    const documents = this.#options.documentsFor(members, this.peerId)
+    return { ...members, documents, peerIsMember: device !== undefined }
   }
 
   #ask<T>(answer: Promise<T>, event?: (value: T) => SyncEvent): void {

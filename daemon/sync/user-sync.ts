@@ -360,6 +360,7 @@ export class UserSync {
         const device = this.#devices.at(peerId)
         return device && device.deviceDid !== this.keys.deviceDid ? device : undefined
       },
+      documentsFor: ({ documents }, peerId) => this.#devices.tellable(peerId, documents),
       onDevice: (running, device) => {
         if (!this.#linkTo(device).adopt(running, preferred)) return running.close('busy')
         count('sync.sessions')

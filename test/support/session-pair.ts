@@ -32,6 +32,7 @@ export function sessionPair(
       replicate: (async (action, params) =>
         (replica[action] as (params: unknown) => unknown)(params)) as Replicate,
       deviceOf: () => ({ device: other.device, deviceDid: other.deviceDid }),
+      documentsFor: ({ documents }) => documents,
       log: { warn: () => {} },
       onDevice: () => {},
       onMembers: () => {},

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { sealMessage } from '../../../crdt/sealed-message.ts'
+import { type EpochKey, sealMessage } from '../../../crdt/sealed-message.ts'
 import { issueMemberDocument, readMemberDocument } from '../../../daemon/identity/member-document.ts'
 import { createNetwork } from '../../../daemon/network/libp2p-network.ts'
 import type { Network } from '../../../daemon/network/network.ts'
@@ -352,6 +352,11 @@ describe('a device that is taken out', () => {
     await until('it learns of it', () => third.replica.members({}).excluded.includes(third.deviceDid))
     expect(keysIn(lost)).toEqual(['early'])
     expect(lost.sync.currentKeys(third.keys).epochs).toHaveLength(1)
+    // Of the others it is told nothing new: only what the root key signed.
+    const underNewKey = ({ replica }: PairedVault) =>
+      replica.members({}).documents.filter(openedBy(newer)).length
+    expect(underNewKey(third)).toBe(0)
+    await until('b has both under the new key', () => underNewKey(second) === 2)
     await wait(1_000)
     expect(frontierOf(a)).toBe(before)
     for (const each of [a, b]) expect(keysIn(each)).toEqual(['after', 'early'])
@@ -402,6 +407,9 @@ describe('a device that is taken out', () => {
   })
 })
 
+/** Documents of devices whose addresses open with one of these keys. */
+const openedBy = (epochs: readonly EpochKey[]) => (document: Uint8Array) =>
+  openRendezvous(epochs, readMemberDocument(document)?.rendezvous ?? new Uint8Array(0)) !== undefined
 const keysIn = ({ vault: { vault } }: Device) =>
   vault.all<{ id: string }>('SELECT id FROM conversations ORDER BY id').map(({ id }) => id)
 const leastOf = (vault: PairedVault['vault']) =>
