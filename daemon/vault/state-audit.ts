@@ -48,11 +48,12 @@ export class StateAudit {
     return {
       frontier: frontierDigest(logs.frontier(space)),
       held: heldDigest(held.list(space)),
-      membership: records.log.head,
+      // Copies: what crosses to another thread may be moved there.
+      membership: new Uint8Array(records.log.head),
       schema: SCHEMA,
       // A person's own device may read everything from the first epoch on, and nothing is compacted away.
       visibleFrom: 0,
-      floor: GENESIS_HASH,
+      floor: new Uint8Array(GENESIS_HASH),
     }
   }
 
