@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
 import { base32 } from '@scure/base'
+import { LIMITS } from '../schema/limits.ts'
 import { decodeCanonical, encodeCanonical } from './cbor.ts'
 import { sha256 } from './hash.ts'
 
@@ -13,6 +14,10 @@ export interface EpochKey {
 const VERSION = 1
 const TAG = 16
 const SMALLEST = 256
+/** From here on a power of two would add too much. */
+const STEP = 8 * 1024
+/** Version, epoch, salt and the heads of the fields, at most. */
+const AROUND = 64
 
 /** A key for one purpose: HKDF-SHA-256 of the epoch key, without salt. */
 export function purposeKey({ key }: EpochKey, purpose: string, length = 32): Uint8Array {
@@ -29,8 +34,8 @@ export function topicOf(epochKey: EpochKey, space: Uint8Array): string {
 
 /**
  * Seals bytes for the members of an epoch, AES-256-GCM. Key and nonce follow from a salt that is a MAC of the bytes, so
- * equal bytes give equal ciphertext and different bytes never share a key. Padded to a power of two from 256 on.
- * Canonical CBOR [1, epoch, salt, ciphertext ‖ tag].
+ * equal bytes give equal ciphertext and different bytes never share a key. Padded to 256 bytes,
+ * to a power of two up to 16 KiB, to multiples of 8 KiB beyond. Canonical CBOR [1, epoch, salt, ciphertext ‖ tag].
  */
 export function sealMessage(epochKey: EpochKey, topic: string, bytes: Uint8Array): Uint8Array {
   const salt = createHmac('sha256', purposeKey(epochKey, 'seal-salt')).update(bytes).digest()
@@ -72,10 +77,25 @@ function aad(topic: string, epoch: number, length: number): Uint8Array {
   return sha256(encodeCanonical([topic, epoch, length]))
 }
 
-function pad(bytes: Uint8Array): Uint8Array {
+/** How long so many bytes become by sealing, without what stands around the ciphertext. */
+export function sealedLength(bytes: number): number {
+  // The CBOR head of a byte string.
+  const framed = bytes + (bytes < 24 ? 1 : bytes < 256 ? 2 : bytes < 65_536 ? 3 : 5)
+  return paddedLength(framed)
+}
+
+function paddedLength(bytes: number): number {
+  if (bytes > 2 * STEP) {
+    const stepped = Math.ceil(bytes / STEP) * STEP
+    return Math.min(stepped, Math.max(bytes, LIMITS.sealedBytes - AROUND - TAG))
+  }
   let length = SMALLEST
-  while (length < bytes.length) length *= 2
-  const padded = new Uint8Array(length)
+  while (length < bytes) length *= 2
+  return length
+}
+
+function pad(bytes: Uint8Array): Uint8Array {
+  const padded = new Uint8Array(paddedLength(bytes.length))
   padded.set(bytes)
   return padded
 }

@@ -125,7 +125,7 @@ async function start(
         privateFolders: [paths.home, paths.users],
         tokenizer: () => tokenizer.connect(),
         openUsers: config.value('limits.openUsers'),
-        onCommitted: (did, frontier) => sync.committed(did, frontier),
+        onCommitted: (did, frontier, written) => sync.committed(did, frontier, written),
         onKeys: (keys) => void keepInStep(keys),
         onGone: (did) => sync.remove(did),
         onCreated: (keys, displayName) => registration.register(keys, displayName),
@@ -153,6 +153,7 @@ async function start(
         count: metrics.count,
         replicate: (did) => (action, params) =>
           users.getClient(did).then((client) => client.replicate(action, params)),
+        openVault: (did) => users.openVault(did),
         ifOpen: (did) => (action, params) => users.replicateIfOpen(did, action, params),
         lookUp: async (did) => (await master.find(did))?.devices ?? [],
         onDocument: (keys, document) => registration.publish(keys, document, displayNameOf(users, keys.did)),

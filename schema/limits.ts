@@ -175,7 +175,31 @@ export const LIMITS = {
   /** Streams of one protocol that one peer may have open, unless the protocol says otherwise. */
   networkStreamsPerPeer: 8,
   /** One gossip message; what is larger goes over a stream. */
-  gossipMessageBytes: 64 * 1024,
+  gossipMessageBytes: 72 * 1024,
+  /** A sealed message with all around it: a full segment, some of it hollow, fits. */
+  sealedBytes: 72 * 1024,
+  /** What a device commits is said on gossip itself up to this padded length; more is announced. */
+  gossipInlineBytes: 16 * 1024,
+  /** Commits within this time of the last telling are told together; ms. The first one is told at once. */
+  liveTellMs: 5,
+  /** Operations that are read again to be told; more have to be fetched. */
+  liveTellOperations: 512,
+  /** Messages one peer may bring on one person's topics at once and in each second, its own and those it passes on. */
+  livePeerBurst: 4_000,
+  livePeerPerSecond: 1_000,
+  /** Operations of one device that are taken in at once and in each second: a person at work, not an import. */
+  liveAuthorBurst: 2_000,
+  liveAuthorPerSecond: 200,
+  /** Segments that wait for the database; bytes. */
+  liveWaitingBytes: 4 * 1024 * 1024,
+  /** After what was said on gossip: when it is announced too, and when an announcement is doubted; ms. */
+  liveFollowMs: 300,
+  liveDoubtMs: 150,
+  /** How often gossip may ask for a comparison; ms. */
+  liveFetchMs: 50,
+  /** Peers refused for what they sent, and for how long; ms. */
+  refusedPeers: 10_000,
+  refusedPeerMs: 60_000,
 
   /** One frame of a registry stream; the answer about somebody with many devices takes several. */
   registryFrameBytes: 256 * 1024,

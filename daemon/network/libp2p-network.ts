@@ -7,6 +7,7 @@ import { isAddressInUse, ListenPorts, listenFailure } from './listen-ports.ts'
 import type { FrameStream, MessageHandler, Network, StreamHandler, StreamOptions } from './network.ts'
 import type { NetworkOptions } from './options.ts'
 import { Peers } from './peers.ts'
+import { RefusedPeers } from './refused-peers.ts'
 import type { RunningNetwork } from './running-network.ts'
 
 /** A port that was just released is free again within this; milliseconds. */
@@ -29,6 +30,11 @@ class Libp2pNetwork implements Network {
   readonly #peers: Peers
   readonly #handlers = new Map<string, { options: StreamOptions; handler: StreamHandler }>()
   readonly #topics = new Map<string, MessageHandler>()
+  readonly #refused = new RefusedPeers({
+    peers: LIMITS.refusedPeers,
+    forMs: LIMITS.refusedPeerMs,
+    now: () => performance.now(),
+  })
   readonly #gossipPeers = new Set<string>()
   readonly #discovery = new Set<DiscoveryListener>()
   #running: RunningNetwork | undefined
@@ -94,6 +100,13 @@ class Libp2pNetwork implements Network {
     this.#running?.gossipWith(peerId)
   }
 
+  misbehaved(peerId: string): void {
+    this.#refused.add(peerId)
+    this.#options.count?.('network.peers.refused')
+    this.#options.log.warn({ peer: peerId }, 'a peer is refused for a while for what it sent')
+    this.#running?.disconnect(peerId)
+  }
+
   subscribe(topic: string, handler: MessageHandler): void {
     const isNew = !this.#topics.has(topic)
     this.#topics.set(topic, handler)
@@ -130,6 +143,8 @@ class Libp2pNetwork implements Network {
           handlers: this.#handlers,
           topics: this.#topics,
           gossipPeers: this.#options.gossipWithAnyone ? { has: () => true } : this.#gossipPeers,
+          refused: this.#refused,
+          onMisbehaviour: (peerId) => this.misbehaved(peerId),
           onPeer: (peerId, connected) => this.#peers.note(peerId, connected),
           onDiscovered: (peerId, found) => this.#tellDiscovered(peerId, found),
           onError: (error) => this.#listenerFailed(error),

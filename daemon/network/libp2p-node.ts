@@ -3,7 +3,7 @@ import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import type { GossipSub } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
-import type { Libp2p } from '@libp2p/interface'
+import type { Libp2p, PeerId } from '@libp2p/interface'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
@@ -27,11 +27,14 @@ interface NodeParts {
   readonly gossip: GossipOptions
   readonly misbehaviour: Misbehaviour
   readonly onDiscovered: Discovered
+  /** Peers no connection is made with. */
+  readonly refused: { has(peerId: string): boolean }
 }
 
 /** A libp2p node that has not started: TCP, Noise and yamux, gossip, and no dials of its own accord. */
 export async function buildNode(options: NetworkOptions, parts: NodeParts): Promise<Node> {
   const discovery = (components: Parts) => new LocalDiscovery(components, parts.onDiscovered, options.log)
+  const isRefused = (peer: PeerId) => parts.refused.has(peer.toString())
   return createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', options.seed),
@@ -55,6 +58,10 @@ export async function buildNode(options: NetworkOptions, parts: NodeParts): Prom
       maxIncomingPendingConnections: LIMITS.networkInboundPerSecond,
       dialTimeout: LIMITS.networkDialMs,
       addressDialTimeout: LIMITS.networkAddressDialMs,
+    },
+    connectionGater: {
+      denyDialPeer: isRefused,
+      denyInboundEncryptedConnection: isRefused,
     },
     connectionMonitor: { pingInterval: PING_EVERY_MS, pingTimeout: { minTimeout: PING_ANSWER_MS } },
     services: {

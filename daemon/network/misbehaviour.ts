@@ -5,13 +5,23 @@ const MOST = 100
 /** What is left after each second. */
 const FADING = 0.98
 const FORGOTTEN = 0.1
+/** Refusals after which a peer is cut. */
+const ENOUGH = 12
 
 /** Remembers who sent messages that were refused. It fades with every tick, one a second. */
 export class Misbehaviour {
   readonly #refused = new Map<string, number>()
+  readonly #onEnough: (peerId: string) => void
+
+  /** @param onEnough called when a peer has been refused so often that it is not to stay connected */
+  constructor(onEnough: (peerId: string) => void = () => {}) {
+    this.#onEnough = onEnough
+  }
 
   refuse(peerId: string): void {
-    this.#refused.set(peerId, Math.min(MOST, (this.#refused.get(peerId) ?? 0) + 1))
+    const before = this.#refused.get(peerId) ?? 0
+    this.#refused.set(peerId, Math.min(MOST, before + 1))
+    if (before < ENOUGH && before + 1 >= ENOUGH) this.#onEnough(peerId)
   }
 
   tick(): void {

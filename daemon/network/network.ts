@@ -64,13 +64,15 @@ export interface Network {
     peer: { readonly peerId: string; readonly addresses?: readonly string[] },
     signal?: AbortSignal,
   ): Promise<void>
-  /** Listens to a topic; a handler set before is replaced. */
   /**
    * Speaks gossip with this peer from now on. With others it is not spoken at all: the topics a node listens to would
    * tell a stranger how many people it serves, and which nodes serve the same ones.
    */
   allowGossip(peerId: string): void
+  /** Listens to a topic; a handler set before is replaced. */
   subscribe(topic: string, handler: MessageHandler): void
+  /** This peer sent what no honest one sends: it is disconnected, and refused for a minute. */
+  misbehaved(peerId: string): void
   unsubscribe(topic: string): void
   /**
    * A hint: who is not there does not hear it. Never throws. The same bytes are said once in a minute, on whatever

@@ -17,6 +17,9 @@ export interface Registrations {
   readonly handlers: ReadonlyMap<string, { readonly options: StreamOptions; readonly handler: StreamHandler }>
   readonly topics: ReadonlyMap<string, MessageHandler>
   readonly gossipPeers: GossipPeers
+  readonly refused: { has(peerId: string): boolean }
+  /** A peer was refused so often that nothing more is taken from it. */
+  readonly onMisbehaviour: (peerId: string) => void
   readonly onPeer: (peerId: string, connected: boolean) => void
   readonly onDiscovered: (peerId: string, addresses: readonly string[]) => void
   readonly onError: (error: unknown) => void
@@ -39,15 +42,21 @@ export class RunningNetwork {
 
   /** @throws what the library throws when an address cannot be listened on */
   static async start(options: NetworkOptions, listen: string[], to: Registrations): Promise<RunningNetwork> {
-    const misbehaviour = new Misbehaviour()
+    const misbehaviour = new Misbehaviour(to.onMisbehaviour)
     const gossipOptions: GossipOptions = {
       topics: to.topics,
       count: options.count ?? NOTHING,
       onHandlerError: to.onError,
       peers: to.gossipPeers,
     }
-    const { onDiscovered } = to
-    const node = await buildNode(options, { listen, gossip: gossipOptions, misbehaviour, onDiscovered })
+    const { onDiscovered, refused } = to
+    const node = await buildNode(options, {
+      listen,
+      gossip: gossipOptions,
+      misbehaviour,
+      onDiscovered,
+      refused,
+    })
     node.addEventListener('peer:connect', ({ detail }) => to.onPeer(detail.toString(), true))
     node.addEventListener('peer:disconnect', ({ detail }) => to.onPeer(detail.toString(), false))
     const gossip = new Gossip(node.services.gossip, gossipOptions, misbehaviour)
@@ -101,6 +110,14 @@ export class RunningNetwork {
     } catch (error) {
       throw dialFailure(error, target.peerId, signal)
     }
+  }
+
+  /** Ends all connections to a peer. */
+  disconnect(peerId: string): void {
+    const connections = this.#node
+      .getConnections()
+      .filter(({ remotePeer }) => remotePeer.toString() === peerId)
+    for (const connection of connections) connection.abort(new Error('this peer is refused'))
   }
 
   /** Begins gossip with a connected peer that was allowed just now. */

@@ -16,16 +16,16 @@ export class TokenBuckets {
     this.#options = options
   }
 
-  /** Takes one token: 0, or the milliseconds until there is one. */
-  take(name: string): number {
+  /** Takes one token, or that many: 0, or the milliseconds until there are as many. */
+  take(name: string, wanted = 1): number {
     const { burst, perSecond, names, now } = this.#options
     const at = now()
     const before = this.#buckets.get(name)
     const gained = before ? (Math.max(0, at - before.at) * perSecond) / 1_000 : burst
     const tokens = Math.min(burst, (before?.tokens ?? 0) + gained)
     this.#buckets.delete(name)
-    this.#buckets.set(name, { tokens: tokens < 1 ? tokens : tokens - 1, at })
+    this.#buckets.set(name, { tokens: tokens < wanted ? tokens : tokens - wanted, at })
     if (this.#buckets.size > names) this.#buckets.delete(this.#buckets.keys().next().value!)
-    return tokens < 1 ? Math.ceil(((1 - tokens) * 1_000) / perSecond) : 0
+    return tokens < wanted ? Math.ceil(((wanted - tokens) * 1_000) / perSecond) : 0
   }
 }

@@ -1,6 +1,11 @@
+import { GENESIS_HASH } from '../../crdt/log.ts'
+import { hex } from '../../crdt/membership.ts'
+import { readMembershipEntry, type VerifyRoot } from '../../crdt/membership-entry.ts'
 import type { EpochKey } from '../../crdt/sealed-message.ts'
 import { type MemberDocument, readMemberDocument } from '../identity/member-document.ts'
+import { rootVerifier } from '../identity/member-reader.ts'
 import type { ReplicaMembers } from '../vault/replica.ts'
+import type { Standing } from './live-judge.ts'
 import { openRendezvous, type Rendezvous } from './rendezvous.ts'
 
 /** Another device of the same person, and where it was last. */
@@ -19,10 +24,14 @@ export class KnownDevices {
   /** Peers of excluded devices. */
   #excludedPeers: ReadonlySet<string> = new Set()
   #signedByRoot: readonly Uint8Array[] = []
+  readonly #verifyRoot: VerifyRoot
+  /** Entries of the membership log, by hash in hex. */
+  #heads: ReadonlySet<string> = new Set([hex(GENESIS_HASH)])
 
   constructor(did: string, epochs: () => readonly EpochKey[]) {
     this.#did = did
     this.#epochs = epochs
+    this.#verifyRoot = rootVerifier(did)
   }
 
   update({ documents, excluded }: Pick<ReplicaMembers, 'documents' | 'excluded'>): void {
@@ -31,6 +40,13 @@ export class KnownDevices {
       const document = readMemberDocument(bytes)
       return document?.did === this.#did ? [{ ...document, bytes }] : []
     })
+    this.#heads = new Set([
+      hex(GENESIS_HASH),
+      ...documents.flatMap((bytes) => {
+        const entry = readMembershipEntry(bytes, this.#did, this.#verifyRoot)
+        return entry ? [hex(entry.hash)] : []
+      }),
+    ])
     // A node that was paired a second time is its newest device; the one before is gone.
     const newest = new Map<string, KnownDevice>()
     const members = this.#documents.filter(({ deviceDid }) => !this.#excluded.has(deviceDid))
@@ -73,6 +89,24 @@ export class KnownDevices {
   /** What a peer may be told of the devices: one that was taken out learns why, and nothing of the others. */
   tellable(peerId: string, documents: readonly Uint8Array[]): readonly Uint8Array[] {
     return this.#excludedPeers.has(peerId) && !this.at(peerId) ? this.#signedByRoot : documents
+  }
+
+  /** What a device with that key is to this person. */
+  standingOf(device: Uint8Array): Standing {
+    const document = this.#documents.find((candidate) => Buffer.compare(candidate.device, device) === 0)
+    if (!document) return 'unknown'
+    return this.#excluded.has(document.deviceDid) ? 'revoked' : 'member'
+  }
+
+  /** The list of devices up to that entry is known here; so is the one without entries. */
+  knowsMembership(head: Uint8Array): boolean {
+    return this.#heads.has(hex(head))
+  }
+
+  /** The peer id of a device's node, also of one that was taken out. */
+  peerOf(device: Uint8Array): string | undefined {
+    const document = this.#documents.find((candidate) => Buffer.compare(candidate.device, device) === 0)
+    return document && openRendezvous(this.#epochs(), document.rendezvous)?.peerId
   }
 
   /** The device whose node that is. */

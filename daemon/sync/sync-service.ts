@@ -16,6 +16,8 @@ export interface SyncServiceOptions
   extends Pick<UserSyncOptions, 'network' | 'now' | 'random' | 'log' | 'count' | 'lookUp'> {
   readonly replicate: (did: string) => Replicate
   readonly ifOpen: (did: string) => ReplicateIfOpen
+  /** The way to a user's database while it is open. */
+  readonly openVault: (did: string) => Replicate | undefined
   /** A user's own document is new or confirmed. */
   readonly onDocument: (keys: UserKeys, document: Uint8Array) => void
   /** How many devices a user has, this one among them. */
@@ -79,7 +81,7 @@ export class SyncService {
   }
 
   #userOf(keys: UserKeys): UserSync {
-    const { network, now, random, log, count, lookUp, replicate, ifOpen, onDocument, onMembers } =
+    const { network, now, random, log, count, lookUp, replicate, ifOpen, openVault, onDocument, onMembers } =
       this.#options
     return new UserSync({
       keys,
@@ -91,6 +93,7 @@ export class SyncService {
       lookUp,
       replicate: replicate(keys.did),
       ifOpen: ifOpen(keys.did),
+      openVault: () => openVault(keys.did),
       onDocument: (document) => onDocument(keys, document),
       onMembers: (devices) => onMembers(keys.did, devices),
     })
@@ -102,8 +105,9 @@ export class SyncService {
     this.#users.delete(did)
   }
 
-  committed(did: string, frontier: Frontier): void {
-    this.#users.get(did)?.user.committed(frontier)
+  /** @param written signed segments of what this device committed, if that was little */
+  committed(did: string, frontier: Frontier, written: readonly Uint8Array[]): void {
+    this.#users.get(did)?.user.committed(frontier, written)
   }
 
   /** The network came up. */

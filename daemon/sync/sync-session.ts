@@ -156,6 +156,11 @@ export class SyncSession {
     this.#event({ type: 'audit', fresh: false })
   }
 
+  /** Rows that came by another way name these blobs. */
+  lacking(hashes: readonly Uint8Array[]): void {
+    if (hashes.length > 0) this.#event({ type: 'missing-blobs', hashes })
+  }
+
   /** Members came by another way. */
   members(members: ReplicaMembers): void {
     this.#event({ type: 'members', members: this.#known(members), news: true })

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { type Frontier, frontierDigest } from '../../crdt/frontier.ts'
-import { openMessage, sealMessage, topicOf } from '../../crdt/sealed-message.ts'
+import { topicOf } from '../../crdt/sealed-message.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
@@ -9,15 +9,15 @@ import { publicKeyBytes } from '../identity/ed25519.ts'
 import { issueMemberDocument } from '../identity/member-document.ts'
 import { makeRevocation, type Revocation } from '../identity/revocation.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
-import type { FrameStream, Network, Verdict } from '../network/network.ts'
+import type { FrameStream, Network } from '../network/network.ts'
 import type { ReplicaMembers } from '../vault/replica.ts'
-import { decodeAnnouncement, encodeAnnouncement } from './announcement.ts'
 import { type Asking, auditAll, syncAll } from './asked-devices.ts'
 import { AuditSchedule } from './audit-schedule.ts'
 import { DeviceLink } from './device-link.ts'
 import { EpochKeys } from './epoch-keys.ts'
 import { proposeSpace } from './handshake.ts'
 import { type KnownDevice, KnownDevices } from './known-devices.ts'
+import { LiveUpdates } from './live-updates.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
 import { type Audited, reportAudit } from './session-audits.ts'
 import { type PeerDevice, type Replicate, type ReplicateIfOpen, SyncSession } from './sync-session.ts'
@@ -28,6 +28,8 @@ export interface UserSyncOptions {
   readonly replicate: Replicate
   /** Two devices that agree say so twice a minute: that alone must open no database, and keep none open. */
   readonly ifOpen: ReplicateIfOpen
+  /** The way to the database while it is open. */
+  readonly openVault: () => Replicate | undefined
   readonly now: () => number
   readonly random: (bytes: number) => Uint8Array
   readonly log: {
@@ -57,7 +59,8 @@ export class UserSync {
   readonly #links = new Map<string, DeviceLink>()
   readonly #sessions = new Set<SyncSession>()
   #frontier: Frontier | undefined
-  #announcing: NodeJS.Timeout | undefined
+  readonly #live: LiveUpdates
+  #telling: NodeJS.Timeout | undefined
   #beacon: NodeJS.Timeout | undefined
   #beginning: NodeJS.Timeout | undefined
   #forked = false
@@ -69,6 +72,7 @@ export class UserSync {
     this.#space = privateSpaceId(did)
     this.#epochs = new EpochKeys(options.keys, publicKeyBytes(deviceKey), this.#space)
     this.#devices = new KnownDevices(did, () => this.#epochs.list)
+    this.#live = this.#liveUpdates()
   }
 
   /** With the epochs that began since they were unlocked. */
@@ -88,7 +92,9 @@ export class UserSync {
     const topics = this.#epochs.list.map((epoch) => topicOf(epoch, this.#space))
     for (const topic of topics)
       if (!this.#topics.includes(topic))
-        this.#options.network.subscribe(topic, (message) => this.#hear(topic, message))
+        this.#options.network.subscribe(topic, (message, from) =>
+          this.#live.hear(topic, message, from, topic === this.#topics.at(-1)),
+        )
     this.#topics = topics
   }
 
@@ -114,7 +120,8 @@ export class UserSync {
   stop(): void {
     this.#stopped = true
     clearInterval(this.#beacon)
-    clearTimeout(this.#announcing)
+    clearTimeout(this.#telling)
+    this.#live.stop()
     clearTimeout(this.#beginning)
     for (const topic of this.#topics) this.#options.network.unsubscribe(topic)
     for (const link of this.#links.values()) link.stop()
@@ -131,13 +138,21 @@ export class UserSync {
     }
   }
 
-  committed(frontier: Frontier): void {
-    this.#hold(frontier)
-    if (this.#links.size > 0)
-      this.#announcing ??= setTimeout(() => {
-        this.#announcing = undefined
-        this.#announce()
-      }, LIMITS.syncAnnounceMs)
+  committed(frontier: Frontier, written: readonly Uint8Array[]): void {
+    this.#frontier = frontier
+    const told = this.#live.hold(frontier, this.#links.size > 0 ? written : [])
+    if (this.#links.size > 0) this.#live.announceSoon(told ? LIMITS.liveFollowMs : LIMITS.syncAnnounceMs)
+    // What goes over gossip is compared afterwards: the sessions would send it a second time.
+    if (!told) this.#tellSessions()
+    else
+      this.#telling ??= setTimeout(() => {
+        this.#telling = undefined
+        this.#tellSessions()
+      }, LIMITS.liveFollowMs)
+  }
+
+  #tellSessions(): void {
+    if (this.#frontier) for (const session of this.#sessions) session.committed(this.#frontier)
   }
 
   /** The database was opened again: it does not remember who is there. */
@@ -148,7 +163,8 @@ export class UserSync {
 
   #hold(frontier: Frontier): void {
     this.#frontier = frontier
-    for (const session of this.#sessions) session.committed(frontier)
+    this.#live.hold(frontier, [])
+    this.#tellSessions()
   }
 
   /** A peer connected, or the local network told of it. */
@@ -394,13 +410,32 @@ export class UserSync {
     link.retryLater(() => void this.#redial(device.deviceDid), this.#options.random(1)[0]! / 255)
   }
 
-  #announce(): void {
-    const { network, now } = this.#options
-    const epoch = this.#epochs.list.at(-1)
-    const topic = this.#topics.at(-1)
-    if (!network.running || !epoch || topic === undefined || !this.#frontier) return
-    const message = encodeAnnouncement({ frontier: frontierDigest(this.#frontier), at: now() })
-    network.publish(topic, sealMessage(epoch, topic, message))
+  #liveUpdates(): LiveUpdates {
+    const { network, openVault, count, now } = this.#options
+    return new LiveUpdates({
+      network,
+      openVault,
+      count,
+      now,
+      space: this.#space,
+      epochs: () => this.#epochs.list,
+      standingOf: (device) => this.#devices.standingOf(device),
+      peerOf: (device) => this.#devices.peerOf(device),
+      knowsMembership: (head) => this.#devices.knowsMembership(head),
+      current: () => {
+        const epoch = this.#epochs.list.at(-1)
+        const topic = this.#topics.at(-1)
+        return epoch && topic !== undefined ? { epoch, topic } : undefined
+      },
+      onApplied: (frontier, missingBlobs) => {
+        this.#frontier = frontier
+        for (const session of this.#sessions) session.lacking(missingBlobs)
+      },
+      onGap: () => {
+        for (const session of this.#sessions) session.trigger()
+        this.#reach()
+      },
+    })
   }
 
   /** Says that this device is there, and looks again at what it says it holds. */
@@ -409,21 +444,9 @@ export class UserSync {
     const frontier = await this.#options.ifOpen('frontier', {})
     if (this.#stopped) return
     if (frontier) this.#hold(frontier)
-    this.#announce()
+    this.#live.announce()
     if (frontier) this.#auditWhatIsDue(frontierDigest(frontier))
     for (const session of this.#sessions) session.trigger()
-  }
-
-  #hear(topic: string, message: Uint8Array): Verdict {
-    const bytes = openMessage(this.#epochs.list, topic, message)
-    const announcement = bytes && decodeAnnouncement(bytes)
-    if (!announcement) return 'reject'
-    if (this.#frontier && Buffer.compare(announcement.frontier, frontierDigest(this.#frontier)) !== 0) {
-      this.#options.count('sync.announcements.news')
-      for (const session of this.#sessions) session.trigger()
-      this.#reach()
-    }
-    return 'accept'
   }
 
   /** Signs a new document of this device when it is reached elsewhere than its last one says. */

@@ -166,7 +166,7 @@ export class LinkedUserHost implements UserHost {
         this.#options.onPendingWork(message.pending)
         break
       case 'committed':
-        this.#options.onCommitted(message.frontier)
+        this.#options.onCommitted(message.frontier, message.written)
         break
       case 'problem':
         this.#options.log.error(

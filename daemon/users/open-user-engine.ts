@@ -22,6 +22,7 @@ import { StateAudit } from '../vault/state-audit.ts'
 import { SyncCursors } from '../vault/sync-cursors.ts'
 import { SyncView } from '../vault/sync-methods.ts'
 import { Upkeep } from '../vault/upkeep.ts'
+import { CommitNews } from './commit-news.ts'
 import { contentProblems } from './content-problems.ts'
 import { Postponed } from './postponed.ts'
 import type { UserEngine, UserMethods } from './user-engine.ts'
@@ -33,8 +34,6 @@ const UPKEEP_EVERY_MS = 300_000
 
 /** What another device erased leaves the file once its segments have stopped coming. */
 const PURGE_AFTER_MS = 2_000
-/** Commits within this time are told together. */
-const TELL_COMMITS_MS = 10
 const RELEASE_HELD_EVERY_MS = 30_000
 
 const mask = (text: string, level: number) => maskSpans(text, detectSpans(text), level)
@@ -146,10 +145,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     purgeSoon: () => purging.schedule(),
   }
   const purging = new Postponed(tidy, PURGE_AFTER_MS)
-  const committed = new Postponed(
-    () => options.onCommitted(vault.logs.frontier(vault.space)),
-    TELL_COMMITS_MS,
-  )
+  const committed = new CommitNews(vault, (frontier, written) => options.onCommitted(frontier, written))
   vault.onCommit = () => committed.schedule()
   const held = setInterval(() => {
     if ((vault.held.nextDue() ?? Infinity) <= vault.now()) releaseHeld(replicaOptions)
@@ -196,7 +192,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
       await upkeep.stop()
       clearInterval(held)
       purging.cancel()
-      if (committed.cancel()) options.onCommitted(vault.logs.frontier(vault.space))
+      committed.flush()
       await jobs.close()
       await derivation.stop()
       if (counter instanceof PortTokenCounter) counter.close()

@@ -20,7 +20,7 @@ export async function serveUserEngine(
     engine = await openEngine({
       ...options,
       onPendingWork: (pending) => send({ type: 'pending', pending }),
-      onCommitted: (frontier) => send({ type: 'committed', frontier }),
+      onCommitted: (frontier, written) => send({ type: 'committed', frontier, written }),
       onProblem: (part, error) => send({ type: 'problem', part, ...describeError(error) }),
     })
   } catch (error) {

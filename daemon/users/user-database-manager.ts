@@ -30,7 +30,7 @@ export interface UserDatabaseManagerOptions {
   }
   readonly clockOffsetMs?: number
   /** Operations were made or taken in. */
-  readonly onCommitted?: (did: string, frontier: Frontier) => void
+  readonly onCommitted?: (did: string, frontier: Frontier, written: readonly Uint8Array[]) => void
   /** A user's keys are in use: their database was opened. */
   readonly onKeys?: (keys: UserKeys) => void
   /** A user was locked or deleted: their keys are out of use. */
@@ -184,6 +184,12 @@ export class UserDatabaseManager {
     }
   }
 
+  /** The way to a database that is open now; asking does not count as use. */
+  openVault(did: string): UserHost['replicate'] | undefined {
+    const host = this.#open.peek(did)
+    return host && ((action, params) => host.replicate(action, params))
+  }
+
   /** Unattended users who have other devices. */
   sharedUsers(): string[] {
     return this.#keystore
@@ -292,7 +298,7 @@ export class UserDatabaseManager {
       log,
       ...(deadlineOf ? { deadlineOf } : {}),
       onPendingWork: (pending) => this.#notePending(folder, pending),
-      onCommitted: (frontier) => this.#options.onCommitted?.(did, frontier),
+      onCommitted: (frontier, written) => this.#options.onCommitted?.(did, frontier, written),
       onDeath: () => this.#died(did, openedAt, folder),
     })
     folder.markDatabaseMade()

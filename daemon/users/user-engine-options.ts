@@ -25,8 +25,11 @@ export interface UserEngineOptions {
    * when it returns in the same thread, and before later answers are seen in another.
    */
   onPendingWork(pending: boolean): void
-  /** Operations were made or taken in; several commits in a row may be told once. */
-  onCommitted(frontier: Frontier): void
+  /**
+   * Operations were made or taken in; several commits in a row may be told once. `written` are signed segments of what
+   * this device wrote since it last told, unless that is much.
+   */
+  onCommitted(frontier: Frontier, written: readonly Uint8Array[]): void
   /** Work in the background failed and goes on without what failed; `part` names the part and holds no content. */
   onProblem(part: string, error: unknown): void
 }

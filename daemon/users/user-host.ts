@@ -40,7 +40,7 @@ export interface UserHostOptions {
   readonly onDeath: () => void
   /** What the engine says of itself, in the order of its answers. */
   readonly onPendingWork: (pending: boolean) => void
-  readonly onCommitted: (frontier: Frontier) => void
+  readonly onCommitted: (frontier: Frontier, written: readonly Uint8Array[]) => void
   /** How long a call may take, in ms; by default what the method table says. */
   readonly deadlineOf?: (method: UserMethodName) => number
 }

@@ -35,7 +35,11 @@ export type FromEngine =
   | { readonly type: 'failure'; readonly id: number; readonly error: ErrorObject; readonly trace?: string }
   | { readonly type: 'progress'; readonly id: number; readonly progress: Progress }
   | { readonly type: 'pending'; readonly pending: boolean }
-  | { readonly type: 'committed'; readonly frontier: Frontier }
+  | {
+      readonly type: 'committed'
+      readonly frontier: Frontier
+      readonly written: readonly Uint8Array[]
+    }
   | { readonly type: 'problem'; readonly part: string; readonly error: ErrorObject; readonly trace?: string }
   | { readonly type: 'closed'; readonly error?: ErrorObject; readonly trace?: string }
 

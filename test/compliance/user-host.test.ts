@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Frontier } from '../../crdt/frontier.ts'
 import { decodeDid, encodeDid } from '../../daemon/identity/did.ts'
 import { privateKeyOfSeed, publicKeyBytes, verify as verifySignature } from '../../daemon/identity/ed25519.ts'
 import type { UserHost, UserHostOptions } from '../../daemon/users/user-host.ts'
@@ -24,7 +23,7 @@ describe.each(HOSTS)('a user hosted $name', ({ openHost, isWorker }) => {
   let hosts: UserHost[]
   let log: object[]
   let pending: boolean[]
-  let committed: Frontier[] = []
+  let committed: unknown[] = []
   let deaths: number
 
   beforeEach(() => {
@@ -56,7 +55,7 @@ describe.each(HOSTS)('a user hosted $name', ({ openHost, isWorker }) => {
       log: { error: (details, message) => log.push({ ...details, message }) },
       onDeath: () => deaths++,
       onPendingWork: (value) => pending.push(value),
-      onCommitted: (frontier) => committed.push(frontier),
+      onCommitted: (...told) => committed.push(told),
       ...changes,
     })
     hosts.push(host)
@@ -71,7 +70,7 @@ describe.each(HOSTS)('a user hosted $name', ({ openHost, isWorker }) => {
     expect(await host.replicate('apply', { segments })).toMatchObject({ operations: 12 })
     await expect(host.replicate('apply', { segments: [] })).rejects.toMatchObject({ code: 'Corrupt' })
     await command(host, 'commit 9')
-    expect(committed).toMatchObject([[{ sequence: 9 }]])
+    expect(committed).toMatchObject([[[{ sequence: 9 }], [new Uint8Array(3)]]])
   })
 
   it('answers, and what was written is there after closing and opening again', async () => {

@@ -70,7 +70,7 @@ class CommandEngine implements UserEngine {
         this.#options.onPendingWork(text === 'true')
         return text
       case 'commit':
-        this.#options.onCommitted([{ ...head(), sequence: Number(text) }])
+        this.#options.onCommitted([{ ...head(), sequence: Number(text) }], [new Uint8Array(3)])
         return text
       case 'sleep':
         await wait(Number(text))

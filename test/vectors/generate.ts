@@ -212,16 +212,22 @@ function segmentVectors(): Json {
   ]
 }
 
+/** Powers of two from 256 to 16 KiB, multiples of 8 KiB beyond, the last of which ends where 72 KiB are full. */
+function paddedLength(length: number): number {
+  if (length <= 16_384) return Math.max(256, 2 ** Math.ceil(Math.log2(length)))
+  return Math.min(Math.ceil(length / 8_192) * 8_192, 73_728 - 64 - 16)
+}
+
 function sealVectors(): Json {
   const key = filled(32, 5)
   const topic = '/vivim/1/vectors'
   const derive = (info: string, length = 32, salt: Uint8Array = Buffer.alloc(0)) =>
     Buffer.from(hkdfSync('sha256', key, salt, info, length))
-  return [0, 1, 23, 24, 253, 254, 255, 256, 1_000, 65_536].map((length) => {
+  return [0, 1, 23, 24, 253, 254, 255, 256, 1_000, 16_381, 16_382, 32_000, 65_536].map((length) => {
     const message = Buffer.from(Array.from({ length }, (_, index) => (index * 7) % 256))
     const salt = createHmac('sha256', derive('vivim/seal-salt/1')).update(message).digest()
     const wrapped = cbor(message)
-    const padded = Buffer.alloc(Math.max(256, 2 ** Math.ceil(Math.log2(wrapped.length))))
+    const padded = Buffer.alloc(paddedLength(wrapped.length))
     padded.set(wrapped)
     const secrets = derive('vivim/seal/1', 44, salt)
     const cipher = createCipheriv('aes-256-gcm', secrets.subarray(0, 32), secrets.subarray(32)).setAAD(

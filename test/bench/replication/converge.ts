@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Replicate } from '../../../daemon/sync/sync-session.ts'
+import { CommitNews } from '../../../daemon/users/commit-news.ts'
 import { type PairedVault, pairedVaults } from '../../support/paired-vaults.ts'
 import { seededRandom } from '../../support/seed.ts'
 import { type Measurement, median, quantile } from '../measurement.ts'
@@ -47,9 +48,10 @@ async function deviceOf(vault: PairedVault): Promise<SyncDevice> {
     return (vault.replica[action] as (params: unknown) => unknown)(params)
   }) as Replicate
   const device = await syncDevice(vault.keys, replicate)
+  const news = new CommitNews(vault.vault, device.committed)
   vault.vault.onCommit = () => {
     waiting.get(vault)?.()
-    setImmediate(() => device.committed(vault.vault.logs.frontier(vault.vault.space)))
+    news.schedule()
   }
   return device
 }

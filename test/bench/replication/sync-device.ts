@@ -11,7 +11,7 @@ export interface SyncDevice extends AsyncDisposable {
   /** This device's document with the addresses it listens on. */
   document(): Promise<Uint8Array>
   addMember(document: Uint8Array): Promise<void>
-  committed(frontier: Frontier): void
+  committed(frontier: Frontier, written: readonly Uint8Array[]): void
 }
 
 export async function syncDevice(keys: UserKeys, replicate: Replicate): Promise<SyncDevice> {
@@ -27,6 +27,7 @@ export async function syncDevice(keys: UserKeys, replicate: Replicate): Promise<
   const sync = new SyncService({
     network,
     replicate: () => replicate,
+    openVault: () => replicate,
     ifOpen: () =>
       (async (action, params) => replicate(action, params).catch(() => undefined)) as ReplicateIfOpen,
     now: Date.now,
@@ -45,7 +46,7 @@ export async function syncDevice(keys: UserKeys, replicate: Replicate): Promise<
     sync,
     document: () => signed.promise,
     addMember: (document) => sync.addMember(keys.did, document),
-    committed: (frontier) => sync.committed(keys.did, frontier),
+    committed: (frontier, written) => sync.committed(keys.did, frontier, written),
     [Symbol.asyncDispose]: async () => {
       sync.stop()
       await network.stop()

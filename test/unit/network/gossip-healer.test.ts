@@ -30,7 +30,13 @@ async function startNode() {
   const log = { info: () => {}, warn: () => {}, error: () => {} }
   const node = await buildNode(
     { seed: randomBytes(32), listen: [], mdns: false, log },
-    { listen: ['/ip4/127.0.0.1/tcp/0'], gossip: gossipOptions, misbehaviour, onDiscovered: () => {} },
+    {
+      listen: ['/ip4/127.0.0.1/tcp/0'],
+      gossip: gossipOptions,
+      misbehaviour,
+      refused: new Set(),
+      onDiscovered: () => {},
+    },
   )
   const gossip = new Gossip(node.services.gossip, gossipOptions, misbehaviour)
   const healer = new GossipHealer(node, peers)

@@ -32,6 +32,7 @@ async function rawStream(maxFrameBytes: number) {
       listen: [],
       gossip: { topics: new Map(), peers: new Set<string>(), count: () => {}, onHandlerError: () => {} },
       misbehaviour: new Misbehaviour(),
+      refused: new Set(),
       onDiscovered: () => {},
     },
   )

@@ -8,6 +8,7 @@ import type { Network } from '../../../daemon/network/network.ts'
 import { openRendezvous } from '../../../daemon/sync/rendezvous.ts'
 import { SyncService } from '../../../daemon/sync/sync-service.ts'
 import type { Replicate, ReplicateIfOpen } from '../../../daemon/sync/sync-session.ts'
+import { CommitNews } from '../../../daemon/users/commit-news.ts'
 import { stateDigest } from '../../../daemon/vault/state-digest.ts'
 import type { FactChange } from '../../../daemon/vault/vault.ts'
 import { VivimError } from '../../../schema/errors.ts'
@@ -59,6 +60,7 @@ async function device(vault: PairedVault): Promise<Device> {
   const sync = new SyncService({
     network,
     replicate: () => replicate,
+    openVault: () => replicate,
     ifOpen: () =>
       (async (action, params) => replicate(action, params).catch(() => undefined)) as ReplicateIfOpen,
     now: Date.now,
@@ -75,10 +77,11 @@ async function device(vault: PairedVault): Promise<Device> {
   })
   const made: Device = { vault, network, sync, warnings, counts, before: () => {} }
   open.push(made)
-  vault.vault.onCommit = () =>
-    setImmediate(() => {
-      if (open.includes(made)) sync.committed(vault.keys.did, vault.vault.logs.frontier(vault.vault.space))
-    })
+  const news = new CommitNews(vault.vault, (frontier, written) => {
+    if (open.includes(made)) sync.committed(vault.keys.did, frontier, written)
+  })
+  vault.vault.onCommit = () => news.schedule()
+  opened.unshift({ [Symbol.dispose]: () => news.flush() })
   sync.start()
   await network.start()
   await sync.add(vault.keys)
