@@ -1,0 +1,196 @@
+/** A rule taken out: in `file`, `without` stands where `rule` stood once; then one of these test files must fail. */
+export interface Mutation {
+  readonly name: string
+  readonly file: string
+  readonly rule: string
+  readonly without: string
+  readonly tests: readonly string[]
+}
+
+const REMOTE = 'daemon/vault/remote-operations.ts'
+const REPLICATION = 'test/unit/vault/replication.test.ts'
+const PERMUTATIONS = 'test/simulation/permutations.test.ts'
+const SIMULATION = 'test/simulation/vaults-1.test.ts'
+const CBOR = 'test/unit/crdt/cbor-reader.test.ts'
+const VECTORS = 'test/conformance/replication-vectors.test.ts'
+
+const TAKING_IN: readonly Mutation[] = [
+  [
+    'a signature is checked',
+    'if (!verify(segment.device, segmentMessage(segment), segment.signature))',
+    'if (!verify)',
+  ],
+  [
+    'a segment ends in the hash that was signed',
+    "if (!equal(previous, segment.headHash)) throw invalid('that ends in another operation')",
+    '',
+  ],
+  [
+    'a segment follows what is there',
+    "if (!equal(this.#hashAt(log, segment.first - 1), segment.previousHash)) throw invalid('of another branch')",
+    '',
+  ],
+  ['only certified devices write', 'if (!isCertified(segment.device))', 'if (!isCertified)'],
+  ['a segment is of this space', "if (!equal(segment.space, spaceId)) throw invalid('of another space')", ''],
+  [
+    'a stamp is of its own device',
+    'if (!equal(operation.hlc.device, tag)) throw invalid("with another device\'s stamp")',
+    '',
+  ],
+  [
+    'stamps grow within a log',
+    "if (before && !isLater(operation.hlc, before)) throw invalid('whose stamps do not grow')",
+    '',
+  ],
+  ['what is ahead of time waits', 'if (ms > batch.now + LIMITS.clockAheadMs) {', 'if (ms < 0) {'],
+  [
+    'what is void changes nothing',
+    "if (validity !== 'valid' || erased) return",
+    "if (validity === 'unknown' || erased) return",
+  ],
+  [
+    'what a newer program knows waits',
+    "if (validity === 'unknown') held.add(at.log, at.seq, 'schema', null)",
+    '',
+  ],
+  [
+    'what is erased stays erased',
+    "if (validity !== 'valid' || erased) return",
+    "if (validity !== 'valid') return",
+  ],
+  ['what is erased is stored hollow', 'if (erased || !body) bare.push', 'if (!body) bare.push'],
+  [
+    'no seed confirms what is hollow',
+    'segment.seed !== undefined && !hollow && (',
+    'segment.seed !== undefined && (',
+  ],
+  ['a clock hears of what it takes in', 'batch.hear({ ms, counter })', ''],
+  [
+    'the head of a log grows with it',
+    'this.#deps.logs.advance(ref, segment.first + segment.count - 1, segment.headHash)',
+    '',
+  ],
+].map(([name, rule, without]) => ({
+  name: name!,
+  file: REMOTE,
+  rule: rule!,
+  without: without!,
+  tests: [REPLICATION, SIMULATION, PERMUTATIONS],
+}))
+
+const MERGING: readonly Mutation[] = [
+  {
+    name: 'the highest stamp wins',
+    file: 'crdt/merge.ts',
+    rule: 'if (present && compareStamps(stamp, present, deviceOf) <= 0) continue',
+    without: '',
+    tests: [PERMUTATIONS],
+  },
+  {
+    name: 'the counter decides within a millisecond',
+    file: 'crdt/stamps.ts',
+    rule: 'const byTime = a.ms - b.ms || a.counter - b.counter',
+    without: 'const byTime = a.ms - b.ms',
+    tests: [REPLICATION, SIMULATION],
+  },
+  {
+    name: 'only UNDELETE brings a row back',
+    file: 'crdt/merge.ts',
+    rule: "if (operation.kind === 'UNDELETE') return new Map([[TOMBSTONE, 0]])",
+    without: "if (operation.kind !== 'UPDATE') return new Map([[TOMBSTONE, 0], ...operation.columns])",
+    tests: [PERMUTATIONS, SIMULATION],
+  },
+  {
+    name: 'a key that names no row is void',
+    file: 'crdt/validity.ts',
+    rule: "if (typeof operation.key === 'string' && !isStorableKey(operation.key)) return 'void'",
+    without: '',
+    tests: ['test/unit/crdt/validity.test.ts', PERMUTATIONS],
+  },
+  {
+    name: 'a row without columns is a row',
+    file: 'crdt/stability.ts',
+    rule: 'if (columns.length === 0) return false',
+    without: '',
+    tests: ['test/unit/crdt/stability.test.ts'],
+  },
+  {
+    name: 'a body is dropped only when what replaced it is stable',
+    file: 'crdt/stability.ts',
+    rule: 'return isStable(winner, stableUpTo)',
+    without: 'return true',
+    tests: ['test/unit/crdt/stability.test.ts', 'test/unit/vault/compaction.test.ts'],
+  },
+]
+
+const CANONICAL: readonly Mutation[] = [
+  [
+    'nothing stands behind a value',
+    "if (this.#at !== this.#bytes.length) throw refused('something is behind the value')",
+    '',
+  ],
+  ['heads have their shortest form', "if (value < least) throw refused('a head in a longer form')", ''],
+].map(([name, rule, without]) => ({
+  name: name!,
+  file: 'crdt/cbor-reader.ts',
+  rule: rule!,
+  without: without!,
+  tests: [CBOR],
+}))
+
+const BYTES: readonly Mutation[] = [
+  {
+    name: 'a salt is of its sequence',
+    file: 'crdt/operation.ts',
+    rule: "encodeCanonical('vivim/salt/1')",
+    without: "encodeCanonical('vivim/salt/2')",
+    tests: [VECTORS],
+  },
+  {
+    name: 'a seal is bound to its topic',
+    file: 'crdt/sealed-message.ts',
+    rule: 'return sha256(encodeCanonical([topic, epoch, length]))',
+    without: 'return sha256(encodeCanonical([epoch, length].concat(topic.length * 0)))',
+    tests: [VECTORS],
+  },
+  {
+    name: 'the digest shows who wrote',
+    file: 'crdt/state-digest.ts',
+    rule: 'return [hlcToBytes({ ...stamp, device: tag }), device, stamp.hash]',
+    without: 'return [hlcToBytes({ ...stamp, device: tag }), tag, stamp.hash]',
+    tests: [VECTORS],
+  },
+]
+
+const LASTING: readonly Mutation[] = [
+  {
+    name: 'a commit stores the head of its log',
+    file: 'daemon/vault/operation-log.ts',
+    rule: "this.#sql.run('UPDATE logs SET head_seq = ?, head_hash = ? WHERE ref = ?', [sequence, head, this.ref])",
+    without: '',
+    tests: [SIMULATION],
+  },
+  {
+    name: 'a restored vault writes a log of its own',
+    file: 'daemon/vault/incarnations.ts',
+    rule: 'if (!present || copied) this.begin()',
+    without: 'if (!present) this.begin()',
+    tests: ['test/unit/vault/incarnations.test.ts', SIMULATION],
+  },
+  {
+    name: 'what another device erased leaves the log here',
+    file: 'daemon/vault/eraser.ts',
+    rule: 'const rows = [...this.#named(erased).values()]\n    hollowOperations(sql, rows)',
+    without: 'const rows = [...this.#named(erased).values()]',
+    tests: [SIMULATION, REPLICATION],
+  },
+  {
+    name: 'a device says that it has purged',
+    file: 'daemon/vault/open-vault.ts',
+    rule: 'this.database.checkpoint()\n    this.acknowledgePurge()',
+    without: 'this.database.checkpoint()',
+    tests: [SIMULATION, 'test/unit/vault/erasures.test.ts'],
+  },
+]
+
+export const MUTATIONS: readonly Mutation[] = [...TAKING_IN, ...MERGING, ...CANONICAL, ...BYTES, ...LASTING]
