@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { isAcceptableKey, verify } from '../../daemon/identity/ed25519.ts'
+import {
+  isAcceptableKey,
+  privateKeyOfSeed,
+  publicKeyBytes,
+  sign,
+  verify,
+} from '../../daemon/identity/ed25519.ts'
 import { describeShared } from '../support/shared.ts'
 
 interface EdgeCase {
@@ -62,5 +68,43 @@ describeShared('Ed25519 of Wycheproof', 'vectors/wycheproof/ed25519_test.json', 
       }
     expect(different).toEqual([])
     expect(seen).toBe(numberOfTests)
+  })
+})
+
+interface AcvpGroup {
+  curve: string
+  preHash: boolean
+  tests: { tcId: number; testPassed: boolean; message: string; q: string; signature: string }[]
+}
+
+describeShared('Ed25519 of NIST', 'vectors/eddsa-acvp/EDDSA-SigVer-1.0/internalProjection.json', (file) => {
+  const { testGroups }: { testGroups: AcvpGroup[] } = JSON.parse(readFileSync(file, 'utf8'))
+
+  it('every case without a hash before it is decided as published', () => {
+    const cases = testGroups
+      .filter(({ curve, preHash }) => curve === 'ED-25519' && !preHash)
+      .flatMap(({ tests }) => tests)
+    const different = cases.filter(
+      ({ q, message, signature, testPassed }) =>
+        verify(bytes(q), bytes(message), bytes(signature)) !== testPassed,
+    )
+    expect(different.map(({ tcId }) => tcId)).toEqual([])
+    expect(cases.length).toBeGreaterThan(0)
+  })
+})
+
+describeShared('Ed25519 of RFC 8032', 'vectors/eddsa-acvp/rfc8032-ed25519.json', (file) => {
+  const cases: { secretKey: string; publicKey: string; message: string; signature: string }[] = JSON.parse(
+    readFileSync(file, 'utf8'),
+  )
+
+  it('keys and signatures are those of the document', () => {
+    for (const { secretKey, publicKey, message, signature } of cases) {
+      const key = privateKeyOfSeed(bytes(secretKey).subarray(0, 32))
+      expect(Buffer.from(publicKeyBytes(key)).toString('hex')).toBe(publicKey)
+      expect(Buffer.from(sign(key, bytes(message))).toString('hex')).toBe(signature)
+      expect(verify(bytes(publicKey), bytes(message), bytes(signature))).toBe(true)
+    }
+    expect(cases.length).toBeGreaterThan(0)
   })
 })
