@@ -3,6 +3,7 @@ import type { Frontier, LogPosition } from './frontier.ts'
 import type { AuditEffect, AuditEvent } from './sync-audit-events.ts'
 import type { ByeReason, Frame } from './sync-frames.ts'
 import { newSession, type Session, SessionEnd, type Turn } from './sync-session-state.ts'
+import type { SnapshotEffect, SnapshotEvent } from './sync-snapshot.ts'
 import { advance, take } from './sync-steps.ts'
 
 /** What happens to a session. */
@@ -43,6 +44,7 @@ export type SyncEvent =
   /** An hour passed since the session began, or since this was said. */
   | { readonly type: 'hour' }
   | AuditEvent
+  | SnapshotEvent
 
 /** The devices of the space as this replica knows them. */
 export interface KnownMembers {
@@ -84,6 +86,7 @@ export type SyncEffect =
   /** End the stream; a `bye` was sent before where one is due. */
   | { readonly type: 'close'; readonly reason: ByeReason }
   | AuditEffect
+  | SnapshotEffect
 
 export interface SyncStep {
   readonly state: SyncState

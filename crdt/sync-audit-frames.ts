@@ -25,7 +25,7 @@ export interface AuditTuple {
   readonly schema: number
   /** The first epoch this device may read. */
   readonly visibleFrom: number
-  /** Digest of the floors of all logs, 32 bytes; zeros where nothing was compacted away. */
+  /** Digest of the name of the floor that was applied last, 32 bytes; zeros before the first. */
   readonly floor: Uint8Array
 }
 

@@ -18,7 +18,9 @@ export function compare(turn: Turn): void {
     sayState(turn, session.recheck || (changed && differs))
   const told = same(session.told?.frontier, session.digest)
   if (!differs || !told || same(session.headsTold, session.digest)) return
-  send(turn, { type: 'have', heads: session.frontier.slice(0, LIMITS.spaceLogs) })
+  const floors = session.snapshot.own.floors.slice(0, LIMITS.spaceLogs)
+  const heads = session.frontier.slice(0, LIMITS.spaceLogs)
+  send(turn, { type: 'have', heads, ...(floors.length > 0 ? { floors } : {}) })
   session.headsTold = session.digest
 }
 

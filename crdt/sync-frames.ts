@@ -1,5 +1,6 @@
 import { LIMITS } from '../schema/limits.ts'
 import { type Cbor, encodeCanonical } from './cbor.ts'
+import type { LogFloor } from './floor.ts'
 import { type LogHead, type LogPosition, logName } from './frontier.ts'
 import {
   AUDIT_NUMBER,
@@ -9,6 +10,13 @@ import {
   readAuditFrame,
 } from './sync-audit-frames.ts'
 import { booleanOf, bytesOf, fieldsOf, integerOf, listOf, readFrameArray } from './sync-fields.ts'
+import {
+  isSnapshotFrame,
+  readSnapshotFrame,
+  SNAPSHOT_NUMBER,
+  type SnapshotFrame,
+  snapshotFields,
+} from './sync-snapshot-frames.ts'
 
 /** A run of a log's operations: from `sequence` to `upTo`, both of them included. */
 export interface WantedRun extends LogPosition {
@@ -32,8 +40,11 @@ export type Frame =
     }
   /** Certificates and records of the devices I know; sent when the digests of members differ. `more` of them follow. */
   | { readonly type: 'members'; readonly documents: readonly Uint8Array[]; readonly more: boolean }
-  /** The head of every log I hold, with the first 16 bytes of its hash; sent when the frontiers' digests differ. */
-  | { readonly type: 'have'; readonly heads: readonly LogHead[] }
+  /**
+   * The head of every log I hold, with the first 16 bytes of its hash, and where my logs do not tell everything any more;
+   * sent when the frontiers' digests differ. Without floors they are left out on the wire.
+   */
+  | { readonly type: 'have'; readonly heads: readonly LogHead[]; readonly floors?: readonly LogFloor[] }
   /** Send me these operations; `credit` is how many bytes of segments may be on the way without an ACK. */
   | { readonly type: 'want'; readonly runs: readonly WantedRun[]; readonly credit: number }
   /** What is coming, for progress. */
@@ -55,6 +66,7 @@ export type Frame =
   /** The other side broke the rules, or cannot go on: the stream ends after this. */
   | { readonly type: 'bye'; readonly reason: ByeReason }
   | AuditFrame
+  | SnapshotFrame
 
 /** Why a session ends. `not-a-device`: whoever has the key is not certified; `refused`: a segment did not verify. */
 export type ByeReason = 'not-a-device' | 'refused' | 'protocol' | 'busy' | 'closing'
@@ -71,6 +83,7 @@ const NUMBER = {
   blob: 9,
   bye: 10,
   ...AUDIT_NUMBER,
+  ...SNAPSHOT_NUMBER,
 } as const satisfies Record<Frame['type'], number>
 
 /** Numbers on the wire; added to, never renumbered. */
@@ -120,8 +133,14 @@ export function decodeFrame(bytes: Uint8Array): Frame {
       }
     }
     case NUMBER.have: {
-      const [heads] = fieldsOf(fields, 1)
-      return { type: 'have', heads: distinct(listOf(heads, 0, LIMITS.spaceLogs).map(readHead)) }
+      const [headList, floorList] = listOf(fields, 1, 2)
+      const heads = distinct(listOf(headList, 0, LIMITS.spaceLogs).map(readHead))
+      if (floorList === undefined) return { type: 'have', heads }
+      return {
+        type: 'have',
+        heads,
+        floors: distinct(listOf(floorList, 1, LIMITS.spaceLogs).map(readFloor)),
+      }
     }
     case NUMBER.want: {
       const [runs, credit] = fieldsOf(fields, 2)
@@ -164,9 +183,12 @@ export function decodeFrame(bytes: Uint8Array): Frame {
       if (!reason) throw new Error('a reason nobody knows')
       return { type: 'bye', reason }
     }
-    default:
+    default: {
       if (isAuditNumber(number)) return readAuditFrame(number, fields)
+      const frame = readSnapshotFrame(number, fields)
+      if (frame) return frame
       throw new Error('a frame nobody knows')
+    }
   }
 }
 
@@ -177,7 +199,10 @@ function fieldsOfFrame(frame: Frame): Cbor[] {
     case 'members':
       return [frame.documents, frame.more]
     case 'have':
-      return [frame.heads.map((head) => [...logFields(head), short(head.hash)])]
+      return [
+        frame.heads.map((head) => [...logFields(head), short(head.hash)]),
+        ...(frame.floors?.length ? [frame.floors.map((floor) => [...logFields(floor), floor.closed])] : []),
+      ]
     case 'want':
       return [frame.runs.map((run) => [...logFields(run), run.upTo - run.sequence]), frame.credit]
     case 'totals':
@@ -193,7 +218,7 @@ function fieldsOfFrame(frame: Frame): Cbor[] {
     case 'bye':
       return [BYE_NUMBER[frame.reason]]
     default:
-      return auditFields(frame)
+      return isSnapshotFrame(frame) ? snapshotFields(frame) : auditFields(frame)
   }
 }
 
@@ -208,6 +233,11 @@ function logFields({ device, incarnation, sequence }: LogPosition): Cbor[] {
 function readHead(item: Cbor): LogHead {
   const [device, incarnation, sequence, hash] = fieldsOf(item, 4)
   return { ...readLog(device, incarnation, sequence), hash: bytesOf(hash, SHORT_HASH_BYTES) }
+}
+
+function readFloor(item: Cbor): LogFloor {
+  const [device, incarnation, sequence, closed] = fieldsOf(item, 4)
+  return { ...readLog(device, incarnation, sequence), closed: booleanOf(closed) }
 }
 
 /** The end of a run is told by how many operations follow its first: a small number where little is missing. */

@@ -11,6 +11,7 @@ import {
   sequencesOf,
   type Turn,
 } from './sync-session-state.ts'
+import { endOfLog } from './sync-snapshot.ts'
 
 /** Operations asked for and on their way here. */
 export interface Pull {
@@ -100,10 +101,13 @@ export function onApplied(turn: Turn, frontier: Frontier, missingBlobs: readonly
   wantBlobs(turn, missingBlobs)
 }
 
-function lacking({ frontier, taken, peerHeads = [] }: Session): WantedRun[] {
+function lacking(session: Session): WantedRun[] {
+  const { frontier, taken, peerHeads = [] } = session
+  const endOf = endOfLog(session)
   const heads = sequencesOf(frontier)
-  return peerHeads.flatMap(({ device, incarnation, sequence: upTo }) => {
+  return peerHeads.flatMap(({ device, incarnation, sequence: head }) => {
     const name = logName({ device, incarnation })
+    const upTo = Math.min(head, endOf(name))
     const sequence = Math.max(heads.get(name) ?? 0, taken.get(name) ?? 0) + 1
     return upTo >= sequence ? [{ device, incarnation, sequence, upTo }] : []
   })

@@ -5,6 +5,7 @@ import type { AskedBlob, AwaitedBlob } from './sync-blobs.ts'
 import type { ByeReason, Frame } from './sync-frames.ts'
 import type { Pull } from './sync-pull.ts'
 import type { SentSegment, Serve } from './sync-serve.ts'
+import { NO_SNAPSHOT, type SnapshotState } from './sync-snapshot-state.ts'
 
 /** What one side said it holds. */
 export interface StateSaid {
@@ -74,6 +75,8 @@ export interface Session extends SyncState {
   applied: number
   sent: number
   audit: AuditState
+
+  snapshot: SnapshotState
 }
 
 /** A step in the making. */
@@ -115,6 +118,7 @@ export function newSession(limits: SyncLimits): Session {
     applied: 0,
     sent: 0,
     audit: NO_AUDIT,
+    snapshot: NO_SNAPSHOT,
   }
 }
 

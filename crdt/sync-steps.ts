@@ -8,6 +8,8 @@ import { exchangeMembers, membersSettled, onMembers, onMembersFrame } from './sy
 import { continuePull, onApplied, onSegment, onTotals, startPull } from './sync-pull.ts'
 import { onAck, onRead, onWant, readSegments } from './sync-serve.ts'
 import { holdFrontier, insist, type Session, SessionEnd, sayState, type Turn } from './sync-session-state.ts'
+import { advanceSnapshot, onSnapshotEvent, onSnapshotFrame } from './sync-snapshot.ts'
+import { isSnapshotFrame } from './sync-snapshot-frames.ts'
 
 const FROM_ANYBODY: readonly Frame['type'][] = ['state', 'members', 'have', 'want-blobs']
 
@@ -56,6 +58,8 @@ export function take(turn: Turn, event: SyncEvent): void {
       break
     case 'refused':
       throw new SessionEnd('refused')
+    default:
+      onSnapshotEvent(turn, event)
   }
 }
 
@@ -90,6 +94,7 @@ function exchangeData(turn: Turn, settled: boolean): void {
   if (session.pull) return
   // Between two pulls as well: a side that is always behind has something to tell too.
   compare(turn)
+  if (advanceSnapshot(turn)) return
   startPull(turn)
 }
 
@@ -119,6 +124,7 @@ function takeFrame(turn: Turn, frame: Frame): void {
       break
     case 'have':
       session.peerHeads = frame.heads
+      session.snapshot = { ...session.snapshot, peer: frame.floors ?? [] }
       break
     case 'want':
       onWant(turn, frame)
@@ -139,7 +145,8 @@ function takeFrame(turn: Turn, frame: Frame): void {
       onBlobFrame(turn, frame)
       break
     default:
-      onAuditFrame(turn, frame)
+      if (isSnapshotFrame(frame)) onSnapshotFrame(turn, frame)
+      else onAuditFrame(turn, frame)
   }
 }
 

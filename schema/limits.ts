@@ -45,6 +45,12 @@ export const LIMITS = {
   acknowledgeMs: 3_600_000,
   /** A device not seen for so long is not waited for any more; ms. */
   deviceAwayMs: 90 * 24 * 3_600_000,
+  /** A deletion older than this may be forgotten; ms. */
+  tombstoneMs: 180 * 24 * 3_600_000,
+  /** Chunks of one snapshot: their hashes fit a frame. About 1 GiB of rows. */
+  snapshotChunks: 6_000,
+  /** A snapshot made for one device is good for the next one so long; ms. */
+  snapshotMs: 10 * 60 * 1000,
   /** Sync streams one peer may have open: one for each person both nodes have a device of. */
   syncStreamsPerPeer: 64,
   /** Sync streams that are answered in a minute: from one peer, and from all. */

@@ -42,7 +42,10 @@ export interface SyncSessionOptions {
   readonly deviceOf: (members: ReplicaMembers, peerId: string) => PeerDevice | undefined
   /** What of the members' documents that peer may be told; called after `deviceOf`. */
   readonly documentsFor: (members: ReplicaMembers, peerId: string) => readonly Uint8Array[]
-  readonly log: { warn(details: object, message: string): void }
+  readonly log: {
+    info(details: object, message: string): void
+    warn(details: object, message: string): void
+  }
   readonly onDevice: (session: SyncSession, device: PeerDevice) => void
   readonly onMembers: (members: ReplicaMembers) => void
   readonly onInSync: (session: SyncSession, totals: SyncTotals) => void
@@ -96,7 +99,12 @@ export class SyncSession {
   async run(): Promise<ByeReason> {
     const { stream, replicate } = this.#options
     try {
-      const [frontier, members] = await Promise.all([replicate('frontier', {}), replicate('members', {})])
+      const [frontier, members, floors] = await Promise.all([
+        replicate('frontier', {}),
+        replicate('members', {}),
+        replicate('floors', {}),
+      ])
+      this.#event({ type: 'floors', ...floors })
       this.#event({ type: 'start', frontier, members: this.#known(members) })
       this.#askForBlobs()
       // Whoever holds the key and shows no certificate in time is nobody's device.
@@ -134,6 +142,8 @@ export class SyncSession {
 
   committed(frontier: Frontier): void {
     this.#event({ type: 'committed', frontier })
+    // What was committed may have moved the floor; the database is open.
+    this.#ask(this.#options.replicate('floors', {}), (floors) => ({ type: 'floors', ...floors }))
   }
 
   /** Compares with the other side, now. */
@@ -239,6 +249,27 @@ export class SyncSession {
         if (device) this.#ask(replicate('acknowledged', { device, positions: effect.positions }))
         break
       }
+      case 'make-snapshot':
+        this.#ask(replicate('makeSnapshot', {}), (made) => ({ type: 'snapshot-made', ...made }))
+        break
+      case 'read-chunk':
+        this.#ask(
+          this.#sent(() => replicate('readChunk', effect)),
+          ({ bytes }) => ({ type: 'chunk-read', position: effect.position, bytes }),
+        )
+        break
+      case 'begin-snapshot':
+        this.#take(replicate('beginSnapshot', effect), (begun) => ({ type: 'snapshot-begun', ...begun }))
+        break
+      case 'store-chunk':
+        this.#take(replicate('storeChunk', effect), ({ next }) => ({ type: 'chunk-stored', next }))
+        break
+      case 'install-snapshot':
+        this.#take(replicate('installSnapshot', effect), (installed) => {
+          this.#options.log.info({ ...installed }, 'this device began again from what another one holds')
+          return { type: 'snapshot-installed' }
+        })
+        break
       case 'in-sync':
         this.#inSync(effect)
         break
@@ -262,9 +293,17 @@ export class SyncSession {
   }
 
   #apply(segments: readonly Uint8Array[]): void {
-    this.#options
-      .replicate('apply', { segments })
-      .then(({ frontier, missingBlobs }) => this.#event({ type: 'applied', frontier, missingBlobs }))
+    this.#take(this.#options.replicate('apply', { segments }), ({ frontier, missingBlobs }) => ({
+      type: 'applied',
+      frontier,
+      missingBlobs,
+    }))
+  }
+
+  /** What the other side sent is taken in, or does not verify. */
+  #take<T>(taking: Promise<T>, event: (value: T) => SyncEvent): void {
+    taking
+      .then((value) => this.#event(event(value)))
       .catch((error: unknown) => {
         // What does not verify is the peer's fault; a full disk or a closed worker is ours.
         const theirs =

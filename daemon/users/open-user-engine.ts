@@ -17,7 +17,9 @@ import { Conversations } from '../vault/conversations.ts'
 import { Devices } from '../vault/devices.ts'
 import { type OpenVault, openVault } from '../vault/open-vault.ts'
 import { createPace } from '../vault/pace.ts'
+import { RecoveredItems } from '../vault/recovered-items.ts'
 import { createReplica, type ReplicaOptions, releaseHeld } from '../vault/replica.ts'
+import { describeSnapshot } from '../vault/snapshot-view.ts'
 import { StateAudit } from '../vault/state-audit.ts'
 import { SyncCursors } from '../vault/sync-cursors.ts'
 import { SyncView } from '../vault/sync-methods.ts'
@@ -100,6 +102,12 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     releaseHeld: () => releaseHeld(replicaOptions),
   })
   const upkeep = new Upkeep(vault, options.deviceDid)
+  const recovered = new RecoveredItems({
+    vault,
+    didOf: encodeDid,
+    show: (columns, table, maxLevel) => sync.showColumns(columns, table, maxLevel),
+    wakeDerivation: () => derivation.wake(),
+  })
   const counter = options.tokenizer ? new PortTokenCounter(options.tokenizer) : inThreadCounter
 
   const methods: UserMethods<UserMethodName> = {
@@ -121,6 +129,13 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     'sync.erasures': (params) => sync.erasures(params),
     'sync.erasures.confirm': (params) => sync.confirmErasures(params),
     'sync.compact': () => upkeep.run(createPace(), true),
+    'sync.snapshot': () => {
+      upkeep.floors.step()
+      return describeSnapshot(vault, upkeep.floors.latest())
+    },
+    'sync.recovered.list': (params, call) => recovered.list(params, call.maxSecurityLevel),
+    'sync.recovered.accept': (params) => recovered.accept(params),
+    'sync.recovered.dismiss': (params) => recovered.dismiss(params),
     'sync.operations': (params, call) => sync.operations(params, call.maxSecurityLevel),
     'sync.verify': () => sync.verify(),
     'sync.rebuild': (_, call) => derivation.rebuild(call.signal),

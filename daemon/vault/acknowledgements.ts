@@ -82,8 +82,21 @@ export class Acknowledgements {
   /** By log, the stamp of its last stable operation that still has one. */
   stableUpTo(logs: readonly StableLog[]): StableUpTo {
     const stamps = new Map<number, ClockState | undefined>()
-    for (const { ref, stable } of logs) stamps.set(ref, this.#lastStamp(ref, stable))
+    for (const { ref, stable } of logs) stamps.set(ref, this.stampAt(ref, stable))
     return (log) => stamps.get(log)
+  }
+
+  /** The last stamp of a log up to a sequence, of operations that have one and of rows that came with a snapshot. */
+  stampAt(log: number, upTo: number): ClockState | undefined {
+    const row = this.#sql.get<{ body: Uint8Array }>(
+      'SELECT body FROM sync_operations WHERE log = ? AND seq <= ? AND body IS NOT NULL ORDER BY seq DESC LIMIT 1',
+      [log, upTo],
+    )
+    if (row) return decodeOperation(row.body).hlc
+    return this.#sql.get<{ ms: number; counter: number }>(
+      'SELECT ms, counter FROM floor_positions WHERE log = ? AND seq <= ? AND kept = 0 AND ms IS NOT NULL',
+      [log, upTo],
+    )
   }
 
   #isPresent({ device, knownSince }: StoredMember, now: number): boolean {
@@ -95,7 +108,7 @@ export class Acknowledgements {
     const stamps = this.#logs
       .list(this.#space)
       .filter((log) => Buffer.compare(log.device, device) === 0)
-      .map((log) => this.#lastStamp(log.ref, log.head_seq)?.ms ?? 0)
+      .map((log) => this.stampAt(log.ref, log.head_seq)?.ms ?? 0)
     const seen = Math.max(knownSince, presence?.last_seen_at ?? 0, ...stamps)
     return seen >= now - LIMITS.deviceAwayMs
   }
@@ -134,13 +147,5 @@ export class Acknowledgements {
       [this.#space, deviceDid],
     )
     return row?.holds ? decodePositions(row.holds) : new Map()
-  }
-
-  #lastStamp(log: number, upTo: number): ClockState | undefined {
-    const row = this.#sql.get<{ body: Uint8Array }>(
-      'SELECT body FROM sync_operations WHERE log = ? AND seq <= ? AND body IS NOT NULL ORDER BY seq DESC LIMIT 1',
-      [log, upTo],
-    )
-    return row && decodeOperation(row.body).hlc
   }
 }

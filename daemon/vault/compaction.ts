@@ -29,6 +29,8 @@ export function findSuperseded(
     `SELECT id, log, hash, body FROM sync_operations o WHERE id > ? AND body IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM held_operations h WHERE h.log = o.log AND h.seq = o.seq)
        AND NOT EXISTS (SELECT 1 FROM segments s WHERE s.log = o.log AND s.counts_to IS NOT NULL
+         AND o.seq >= s.first AND o.seq < s.first + s.count AND o.seq > s.counts_to)
+       AND NOT EXISTS (SELECT 1 FROM segments s WHERE s.log = o.log AND s.counts_to IS NOT NULL
          AND o.seq > s.counts_to AND o.seq >= s.first AND o.seq < s.first + s.count)
      ORDER BY id LIMIT ${STEP}`,
     [after],

@@ -1,6 +1,6 @@
 import type { Operation } from '../../crdt/operation.ts'
-import type { ReplicatedEntity } from '../../schema/entities/index.ts'
-import { type ErasedMarkers, hollowOperations, nameOf, type RowName } from './erasure.ts'
+import { Conversation, type ReplicatedEntity } from '../../schema/entities/index.ts'
+import { type ErasedMarkers, hollowOperations, type Marker, nameOf, type RowName } from './erasure.ts'
 import { type Erasure, type Erasures, hidingDeletion } from './erasures.ts'
 import type { HeldOperations } from './held-operations.ts'
 import type { OperationLog } from './operation-log.ts'
@@ -46,6 +46,25 @@ export class Eraser {
     this.#purgeLater()
   }
 
+  /** ERASEs that only a log said which is left behind: they are said again, and what they name goes. */
+  eraseAgain(erased: readonly Marker[]): void {
+    if (erased.length === 0) return
+    const { sql, markers, erasures } = this.#deps
+    const log = this.#deps.log()
+    log.flush()
+    log.closeSegment()
+    const rows = [...this.#named(erased).values()]
+    hollowOperations(sql, rows)
+    for (const row of rows) this.#remove(row)
+    for (const { entity, marker } of erased) {
+      markers.addMarker({ entity, marker })
+      const operation = this.#deps.operation(entity, marker)
+      log.append(operation)
+      erasures.add({ entity, marker, log: log.ref, seq: log.sequence, ms: operation.hlc.ms })
+    }
+    this.#purgeLater()
+  }
+
   /** What another device erased goes here as well: rows, bodies of operations, and the open segment's seed. */
   eraseMarked(erased: readonly Erasure[]): RowName[] {
     if (erased.length === 0) return []
@@ -77,7 +96,7 @@ export class Eraser {
   }
 
   /** By marker: the rows they mean, among those that are here or wait to be merged. */
-  #named(erasures: readonly Erasure[]): Map<string, RowName> {
+  #named(erasures: readonly Marker[]): Map<string, RowName> {
     const { markers } = this.#deps
     const named = new Map<string, RowName>()
     for (const [entity, group] of Map.groupBy(erasures, (erasure) => erasure.entity)) {
@@ -91,15 +110,30 @@ export class Eraser {
   #keysEver(entity: ReplicatedEntity): Set<string> {
     const { sql, space, held } = this.#deps
     const rows = sql.all<{ id: string }>(`SELECT id FROM ${entity.table} WHERE space = ?`, [space])
-    return new Set([...rows.map(({ id }) => id), ...held.keys(entity.number)])
+    const recovered = sql.all<{ id: string }>('SELECT key AS id FROM recovered_items WHERE table_no = ?', [
+      entity.number,
+    ])
+    return new Set([...[...rows, ...recovered].map(({ id }) => id), ...held.keys(entity.number)])
   }
 
   #remove({ entity, key }: RowName): void {
     const { sql, space } = this.#deps
     sql.run(`DELETE FROM ${entity.table} WHERE space = ? AND id = ?`, [space, key])
+    sql.run('DELETE FROM snapshot_rows WHERE table_no = ? AND key = ?', [entity.number, key])
+    sql.run(
+      'DELETE FROM recovered_items WHERE (table_no = ?1 AND key = ?2) OR (?1 = ?3 AND conversation_id = ?2)',
+      [entity.number, key, Conversation.number],
+    )
+  }
+
+  /** Snapshots say what rows were: they are made, or fetched, again. */
+  #dropSnapshots(): void {
+    this.#deps.sql.run('DELETE FROM snapshot_chunks')
+    this.#deps.sql.run('DELETE FROM snapshots')
   }
 
   #purgeLater(): void {
+    this.#dropSnapshots()
     this.#deps.sql.run('INSERT INTO pending_purges (requested_at) VALUES (?)', [this.#deps.now()])
   }
 }

@@ -1,12 +1,11 @@
 import { type KeyObject, sign as signEd25519 } from 'node:crypto'
 import { deviceTag } from '../../crdt/device.ts'
 import type { LogPosition } from '../../crdt/frontier.ts'
-import { type ClockState, hlcFromText, hlcToText, tick } from '../../crdt/hlc.ts'
-import type { VerifyRoot } from '../../crdt/membership-entry.ts'
+import { type ClockState, hlcFromText, hlcToText, receive, tick } from '../../crdt/hlc.ts'
 import type { Operation } from '../../crdt/operation.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
 import { validityOf } from '../../crdt/validity.ts'
-import type { ReplicatedEntity, Value } from '../../schema/entities/index.ts'
+import { ENTITY_BY_NUMBER, type ReplicatedEntity, type Value } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { Authority } from './authority.ts'
 import { Blobs } from './blobs.ts'
@@ -15,13 +14,17 @@ import { Eraser } from './eraser.ts'
 import { ErasedMarkers, hollowByIds, type RowName } from './erasure.ts'
 import { Erasures } from './erasures.ts'
 import { columnsOf, entityOf } from './fact-columns.ts'
+import { FloorPositions } from './floor-positions.ts'
+import { forgetRows } from './forgetting.ts'
 import { HeldOperations } from './held-operations.ts'
 import { Incarnations, type OwnLog } from './incarnations.ts'
 import { Logs } from './logs.ts'
-import { Members, type ReadMember } from './members.ts'
+import { Members } from './members.ts'
 import { MembershipRecords } from './membership-records.ts'
 import { latestSchemaVersion, migrate, removeCopies } from './migrations.ts'
+import type { Follow, OpenVault, VaultOptions } from './open-vault-interface.ts'
 import { OperationLog } from './operation-log.ts'
+import { insistNotForgotten } from './pending-floor.ts'
 import { metaText, prepareSpace } from './prepare-space.ts'
 import { type FoundOperations, RowRemaker } from './remake-rows.ts'
 import { nothingReceived, type Received, RemoteOperations } from './remote-operations.ts'
@@ -29,75 +32,9 @@ import { RowStore, type StampedOperation } from './row-store.ts'
 import { Sealing } from './sealing.ts'
 import { readSegments } from './segment-reader.ts'
 import type { SqlValue } from './sql.ts'
-import type { FactChange, Vault, VaultTransaction } from './vault.ts'
+import type { FactChange, VaultTransaction } from './vault.ts'
 
-export interface VaultOptions {
-  /** The database file; its folder exists. */
-  readonly path: string
-  readonly did: string
-  /** The device's private Ed25519 key. */
-  readonly deviceKey: KeyObject
-  /** 32 bytes: seals raw records, blobs and level-5 spans. */
-  readonly vaultKey: Uint8Array
-  /** 32 bytes: makes the markers of erased rows. */
-  readonly spaceSecret: Uint8Array
-  /** The one Ed25519 verification rule. */
-  readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
-  readonly readMember: ReadMember
-  readonly verifyRoot: VerifyRoot
-  readonly now: () => number
-  readonly random: (bytes: number) => Uint8Array
-}
-
-/** What an open vault offers its own folder besides the interface the engine's parts use. */
-export interface OpenVault extends Vault {
-  readonly database: Database
-  readonly logs: Logs
-  readonly rows: RowStore
-  /** The log this device writes. */
-  readonly ownLog: number
-  readonly members: Members
-  /** The DID log and what belongs to it. */
-  readonly records: MembershipRecords
-  readonly authority: Authority
-  readonly held: HeldOperations
-  readonly erasures: Erasures
-  /** Called after a commit that made or took in operations. */
-  onCommit: () => void
-  /** Counts the commits that may have changed facts since it was opened. */
-  readonly changes: number
-  /**
-   * Takes in other devices' segments, all or nothing, durably; `follow` does in the same transaction what follows
-   * from them. @throws VivimError `Corrupt` or `Forbidden` for segments that do not verify
-   */
-  receive(segments: readonly Uint8Array[], follow: Follow): Received
-  /** Keeps documents that verify and are new; where that changes what counts, rows follow in the same transaction. */
-  saveMembers(documents: readonly Uint8Array[], follow: Follow): Received | undefined
-  /** Merges held operations that are due; after an upgrade also those that a newer program had sent. */
-  releaseHeld(follow: Follow, fromNewerProgram?: boolean): Received
-  readonly remaker: RowRemaker
-  /** Makes these rows again from their operations; `remade` of them are another by now. */
-  remakeRows(found: FoundOperations, follow: Follow): Received & { readonly remade: number }
-  /** This device's signed segments, and those it received, from a position on. */
-  readSegments(log: LogPosition, maxBytes: number): { segments: Uint8Array[]; upTo: number }
-  /** True while deleted bytes may still stand in the file. */
-  readonly purgePending: boolean
-  /** Erases rows for good, inside a transaction; call `purge` after it. */
-  erase(tx: VaultTransaction, rows: readonly RowName[]): void
-  /** Makes these stored operations hollow, in a transaction of its own. */
-  dropBodies(ids: readonly number[]): void
-  /** Rewrites the file so that no byte of what was erased is left. */
-  purge(): void
-  /**
-   * Tells this person's other devices that no byte of what was erased is left here, unless they were told: a crash may
-   * come between the purge and this, and other devices may be paired after it.
-   */
-  acknowledgePurge(): void
-  close(): void
-}
-
-/** What follows from operations that came from elsewhere; `erased` are the rows that went for good. */
-export type Follow = (tx: VaultTransaction, received: Received, erased: readonly RowName[]) => void
+export type { Follow, OpenVault, VaultOptions } from './open-vault-interface.ts'
 
 /** Opens a person's vault, makes it when it is new, and finishes what a crash left undone. */
 export function openVault(options: VaultOptions): OpenVault {
@@ -141,6 +78,10 @@ class FileVault implements OpenVault {
   readonly authority: Authority
   readonly held: HeldOperations
   readonly erasures: Erasures
+  readonly floorPositions: FloorPositions
+  readonly mayWrite: (device: Uint8Array) => boolean
+  readonly signAsDevice: (message: Uint8Array) => Uint8Array
+  readonly verifyAsDevice: OpenVault['verifyAsDevice']
   onCommit: () => void = () => {}
   #changes = 0
   readonly #tag: Uint8Array
@@ -181,12 +122,17 @@ class FileVault implements OpenVault {
         sql: database,
         ref,
         id: { space: spaceId, device, incarnation },
-        sign: (message) => signEd25519(null, message, options.deviceKey),
+        sign: (message) => this.signAsDevice(message),
         random: options.random,
         membershipHead: () => this.authority.headFor(ref),
       })
     this.#log = this.#openLog(this.#own)
     this.held = new HeldOperations(database)
+    this.floorPositions = new FloorPositions(database, this.logs, space)
+    this.mayWrite = (writer) =>
+      Buffer.compare(writer, device) === 0 || (this.members.has(writer) && !this.authority.isTakenOut(writer))
+    this.signAsDevice = (message) => signEd25519(null, message, options.deviceKey)
+    this.verifyAsDevice = options.verify
     this.erasures = new Erasures(database, this.logs, space)
     this.#eraser = new Eraser({
       sql: database,
@@ -221,6 +167,7 @@ class FileVault implements OpenVault {
               Buffer.compare(known, writer) === 0 && this.erasures.confirmedUntil(deviceDid, writer) >= ms,
           ),
       isCertified: (writer) => Buffer.compare(writer, device) === 0 || this.members.has(writer),
+      floors: this.floorPositions,
     })
   }
 
@@ -371,6 +318,52 @@ class FileVault implements OpenVault {
     this.#eraser.erase(rows)
   }
 
+  get appliedFloor(): string {
+    return metaText(this.database, 'floor') ?? ''
+  }
+
+  hashAt(log: number, seq: number): Uint8Array | undefined {
+    const missing = this.floorPositions.missingUpTo(log)
+    if (missing?.seq === seq) return missing.hash
+    return this.database.get<{ hash: Uint8Array }>(
+      'SELECT hash FROM sync_operations WHERE log = ? AND seq = ? AND branch = 0',
+      [log, seq],
+    )?.hash
+  }
+
+  forget(rows: readonly RowName[], last: ClockState): void {
+    this.#transact(() => {
+      this.#log.closeSegment()
+      forgetRows(this.database, this.space, rows, last)
+      this.database.run('DELETE FROM snapshot_chunks')
+      this.database.run('DELETE FROM snapshots')
+    })
+    this.#changes++
+  }
+
+  beginAgain(replace: (tx: VaultTransaction) => ClockState, reissue: (tx: VaultTransaction) => void): void {
+    this.#transact(() => {
+      this.#clock = receive(this.#clock, replace(this.#transaction))
+      this.#erased.reload()
+      this.#beginIncarnation()
+      reissue(this.#transaction)
+      this.#log.commit()
+      this.#storeClock()
+    })
+    this.#incarnations.committed()
+    this.#changes++
+    this.onCommit()
+  }
+
+  eraseAgain(_: VaultTransaction, erased: readonly { entity: number; marker: Uint8Array }[]): void {
+    this.#eraser.eraseAgain(
+      erased.flatMap(({ entity: number, marker }) => {
+        const entity = ENTITY_BY_NUMBER.get(number)
+        return entity ? [{ entity, marker }] : []
+      }),
+    )
+  }
+
   dropBodies(ids: readonly number[]): void {
     this.#transact(() => {
       const list = JSON.stringify(ids)
@@ -440,6 +433,8 @@ class FileVault implements OpenVault {
 
   #write(changes: readonly FactChange[]): void {
     this.authority.insistOnMember(this.logs.deviceOf(this.ownLog).device)
+    const named = changes.map(({ entity, key }): RowName => ({ entity: entityOf(entity), key }))
+    insistNotForgotten(this.database, this.space, this.appliedFloor, named)
     const operations = changes.map(({ kind, entity: name, key, values }): StampedOperation => {
       const entity = entityOf(name)
       if (this.#erased.has({ entity, key }))

@@ -21,9 +21,7 @@ export function prepareSpace(sql: Sql, did: string, tag: Uint8Array): number {
     sql.run("INSERT INTO spaces (id, kind) VALUES (?, 'private')", [spaceId])
     sql.run('COMMIT')
   }
-  const space = sql.get<{ ref: number }>('SELECT ref FROM spaces WHERE id = ?', [spaceId])
-  if (!space) throw new VivimError('Corrupt', 'The space of this database is not in it.')
-  return space.ref
+  return sql.get<{ ref: number }>('SELECT ref FROM spaces WHERE id = ?', [spaceId])!.ref
 }
 
 export function metaText(sql: Sql, name: string): string | undefined {

@@ -5,6 +5,7 @@ import type { Authority, OperationRun } from './authority.ts'
 import { BODY_HEAD_BYTES, type ErasedMarkers, type RowName } from './erasure.ts'
 import type { Erasures } from './erasures.ts'
 import type { RowStore, StampedOperation } from './row-store.ts'
+import { restoreSnapshotRow } from './snapshot-rows.ts'
 import type { Sql } from './sql.ts'
 
 const BATCH = 5_000
@@ -50,6 +51,7 @@ export function refold(context: RefoldContext, runs: readonly OperationRun[]): R
   const conversations = conversationsOf(sql, space, rowsToMake)
   for (const { entity, key } of rowsToMake)
     sql.run(`DELETE FROM ${entity.table} WHERE space = ? AND id = ?`, [space, key])
+  for (const row of rowsToMake) restoreSnapshotRow(sql, space, row)
   for (const batch of remaining(context, names)) rows.merge(space, batch.flatMap(stampedOf))
   for (const row of rowsToMake) rows.merge(space, erasures.hiding(row))
   return { operations, conversations }

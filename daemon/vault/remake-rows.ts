@@ -13,6 +13,7 @@ import type { Logs } from './logs.ts'
 import type { Pace } from './pace.ts'
 import { nothingReceived, type Received } from './remote-operations.ts'
 import { type StampedOperation, valueByNumber } from './row-store.ts'
+import { snapshotRow } from './snapshot-rows.ts'
 import type { Sql, SqlValue } from './sql.ts'
 import { entryOf, type FactRow } from './state-digest.ts'
 
@@ -128,7 +129,11 @@ export class RowRemaker {
 
   #fold(entity: ReplicatedEntity, key: string, before: FactRow | undefined, found: FoundOperations) {
     const { logs, erasures } = this.#vault
-    const row = { stamps: new Map() as RowStamps, values: new Map<number, Value>() }
+    const kept = snapshotRow(this.#vault, { entity, key })
+    const row = {
+      stamps: kept ? unpackStamps(kept.clock) : (new Map() as RowStamps),
+      values: new Map<number, Value>(kept?.columns),
+    }
     const counting = this.#counting({ table: entity.number, key }, found).map(({ operation, at }) => {
       const { ms, counter } = operation.hlc
       return { operation, stamp: { ms, counter, log: at.log, hash: at.hash.slice(0, 8) } }
@@ -175,11 +180,24 @@ export class RowRemaker {
 
   #erasureOf(name: ItemName, found: FoundOperations): Erasure | undefined {
     const [first] = this.#counting(name, found)
-    if (!first) return undefined
+    if (!first) return this.#erasureInSnapshot(name)
     const { ms, counter } = first.operation.hlc
     const { log, seq, hash } = first.at
     const entity = ENTITY_BY_NUMBER.get(name.table)!
     return { entity, marker: name.key as Uint8Array, ms, counter, log, seq, hash }
+  }
+
+  /** One that came with a snapshot: its operation is not here. */
+  #erasureInSnapshot({ table, key }: ItemName): Erasure | undefined {
+    const row = this.#vault.get<{ log: number; seq: number; at: number }>(
+      `SELECT e.log, e.seq, e.at FROM erasures e JOIN floor_positions f ON f.log = e.log AND f.kept = 0 AND e.seq <= f.seq
+       WHERE e.table_no = ? AND e.marker = ? AND e.pending = 0`,
+      [table, key],
+    )
+    if (!row) return undefined
+    const entity = ENTITY_BY_NUMBER.get(table)!
+    const { log, seq, at } = row
+    return { entity, marker: key as Uint8Array, ms: at, counter: 0, log, seq, hash: new Uint8Array(32) }
   }
 
   #isMarked({ table, key }: ItemName): boolean {

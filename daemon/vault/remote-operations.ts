@@ -11,6 +11,7 @@ import { LIMITS } from '../../schema/limits.ts'
 import type { Authority, OperationRun } from './authority.ts'
 import { dropSeed, type ErasedMarkers } from './erasure.ts'
 import type { Erasure, Erasures } from './erasures.ts'
+import type { FloorPositions } from './floor-positions.ts'
 import type { HeldOperations } from './held-operations.ts'
 import type { LogRow, Logs } from './logs.ts'
 import { operationsIn, type Refolded, refold } from './refold.ts'
@@ -57,6 +58,7 @@ export interface RemoteOperationsOptions {
   readonly authority: Authority
   /** Another device of the person's confirmed what this one erased up to that moment. */
   readonly isConfirmed: (device: Uint8Array, ms: number) => boolean
+  readonly floors: FloorPositions
 }
 
 const PLAIN = ['log', 'seq', 'hash', 'body']
@@ -144,8 +146,15 @@ export class RemoteOperations {
     const log = this.#deps.logs.find(this.#deps.space, segment)
     const head = log?.head_seq ?? 0
     if (last <= head) return
+    const end = log && this.#deps.floors.closedAt(log.ref)
+    // Its device was away too long: it goes on in another log, and says there what still counts.
+    if (end !== undefined && last > end) return
     if (segment.from > head + 1) throw invalid('with a gap before it')
-    if (!equal(this.#hashAt(log, segment.first - 1), segment.previousHash)) throw invalid('of another branch')
+    const missing = log && this.#deps.floors.missingUpTo(log.ref)
+    // Where a snapshot stands for its beginning, the chain is checked from there on.
+    const inside = missing !== undefined && segment.first <= missing.seq
+    if (!inside && !equal(this.#hashAt(log, segment.first - 1), segment.previousHash))
+      throw invalid('of another branch')
     const arrived = this.#chain(segment, log, head)
     if (!verify(segment.device, segmentMessage(segment), segment.signature))
       throw invalid('with a bad signature')
@@ -294,6 +303,8 @@ export class RemoteOperations {
 
   #hashAt(log: LogRow | undefined, seq: number): Uint8Array {
     if (seq === 0) return GENESIS_HASH
+    const missing = log && this.#deps.floors.missingUpTo(log.ref)
+    if (missing?.seq === seq) return missing.hash
     const row =
       log &&
       this.#deps.sql.get<{ hash: Uint8Array }>(

@@ -2,6 +2,7 @@ import { encodeCanonical } from '../../crdt/cbor.ts'
 import type { Frontier, LogPosition } from '../../crdt/frontier.ts'
 import { sha256 } from '../../crdt/hash.ts'
 import type { ItemName } from '../../crdt/range-fingerprints.ts'
+import type { KnownFloors } from '../../crdt/sync-snapshot-state.ts'
 import {
   Conversation,
   ConversationTag,
@@ -18,6 +19,8 @@ import type { RowName } from './erasure.ts'
 import type { OpenVault } from './open-vault.ts'
 import type { Pace } from './pace.ts'
 import type { Received } from './remote-operations.ts'
+import { type Installed, installSnapshot } from './snapshot-install.ts'
+import { Snapshots } from './snapshots.ts'
 import type { StateAudit } from './state-audit.ts'
 import type { SyncCursors } from './sync-cursors.ts'
 import type { VaultTransaction } from './vault.ts'
@@ -59,6 +62,23 @@ export interface ReplicaActions extends AuditActions {
   /** `complete`: the blob is here now; `waiting` conversations named it. */
   storeBlobPiece(params: BlobPiece): { readonly complete: boolean; readonly waiting: number }
   acknowledged(params: { readonly device: Uint8Array; readonly positions: readonly LogPosition[] }): null
+  /** Where the past ends here. */
+  floors(params: Record<never, never>): KnownFloors
+  /** A snapshot of all there is, for a device that is below a floor: its signed header. */
+  makeSnapshot(params: Record<never, never>): { readonly header: Uint8Array }
+  readChunk(params: { readonly root: Uint8Array; readonly position: number }): { readonly bytes: Uint8Array }
+  /** @throws VivimError `Corrupt`, `Forbidden` */
+  beginSnapshot(params: { readonly header: Uint8Array }): {
+    readonly root: Uint8Array
+    readonly next: number
+    readonly total: number
+  }
+  /** @throws VivimError `Corrupt` */
+  storeChunk(params: { readonly root: Uint8Array; readonly position: number; readonly bytes: Uint8Array }): {
+    readonly next: number
+  }
+  /** Begins again from a snapshot that is here whole. @throws VivimError `Corrupt`: nothing has changed */
+  installSnapshot(params: { readonly root: Uint8Array }): Installed
   seen(params: { readonly device: Uint8Array; readonly connected: boolean }): null
   inSync(params: { readonly device: Uint8Array }): null
 }
@@ -79,6 +99,7 @@ export interface ReplicaOptions {
 export function createReplica(options: ReplicaOptions): ReplicaActions {
   const { vault, cursors } = options
   const blobs = new BlobTransfer(vault)
+  const snapshots = new Snapshots(vault)
   const members = (): ReplicaMembers => {
     const { records, authority } = vault
     const devices = vault.members.list()
@@ -130,6 +151,20 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
         options.wakeDerivation()
       }
       return { complete, waiting: waiting.length }
+    },
+    floors: () => vault.floorPositions.list(),
+    makeSnapshot: () => ({ header: snapshots.make() }),
+    readChunk: ({ root, position }) => ({ bytes: snapshots.readChunk(root, position) }),
+    beginSnapshot: ({ header }) => snapshots.begin(header),
+    storeChunk: ({ root, position, bytes }) => snapshots.storeChunk(root, position, bytes),
+    installSnapshot: ({ root }) => {
+      const installed = installSnapshot(vault, snapshots, root, (tx, gone) => {
+        for (const id of gone) options.forgetDerived(tx, id)
+        forgetTraces(tx, gone)
+      })
+      options.wakeDerivation()
+      options.purgeSoon()
+      return installed
     },
     acknowledged: ({ device, positions }) => {
       vault.transactDerived(() => cursors.acknowledged(device, positions, vault.now()))

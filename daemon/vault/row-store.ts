@@ -22,10 +22,7 @@ class TablePlan {
 
   constructor(entity: ReplicatedEntity) {
     this.#table = entity.table
-    this.nameOf = new Map<number, string>([
-      [TOMBSTONE, 'deleted'],
-      ...Object.entries(entity.columns).map(([name, { number }]): [number, string] => [number, name]),
-    ])
+    this.nameOf = columnNames(entity)
     this.find = `SELECT id, clock FROM ${entity.table} WHERE space = ? AND id IN (SELECT value FROM json_each(?))`
   }
 
@@ -38,6 +35,14 @@ class TablePlan {
     const sets = ['clock = ?', ...columns.map((column) => `${this.nameOf.get(column)} = ?`)]
     return `UPDATE ${this.#table} SET ${sets.join(', ')} WHERE space = ? AND id = ?`
   }
+}
+
+/** Column number → name in SQL, the tombstone included. */
+export function columnNames(entity: ReplicatedEntity): ReadonlyMap<number, string> {
+  return new Map<number, string>([
+    [TOMBSTONE, 'deleted'],
+    ...Object.entries(entity.columns).map(([name, { number }]): [number, string] => [number, name]),
+  ])
 }
 
 /** An INSERT of that many rows. */

@@ -1,4 +1,5 @@
 import { frontierDigest } from '../../crdt/frontier.ts'
+import { hashOf } from '../../crdt/hash.ts'
 import { GENESIS_HASH } from '../../crdt/log.ts'
 import {
   EVERYTHING,
@@ -44,16 +45,16 @@ export class StateAudit {
   }
 
   tuple(): AuditTuple {
-    const { logs, space, held, records } = this.#vault
+    const { logs, space, held, records, appliedFloor } = this.#vault
     return {
       frontier: frontierDigest(logs.frontier(space)),
       held: heldDigest(held.list(space)),
       // Copies: what crosses to another thread may be moved there.
       membership: new Uint8Array(records.log.head),
       schema: SCHEMA,
-      // A person's own device may read everything from the first epoch on, and nothing is compacted away.
+      // A person's own device may read everything from the first epoch on.
       visibleFrom: 0,
-      floor: new Uint8Array(GENESIS_HASH),
+      floor: appliedFloor === '' ? new Uint8Array(GENESIS_HASH) : hashOf(['vivim/floor/1', appliedFloor]),
     }
   }
 

@@ -47,7 +47,7 @@ export function entryOf(entity: ReplicatedEntity, row: FactRow, logs: Logs): Sta
   }
 }
 
-function erasedMarkers(sql: Sql, space: number, entity: ReplicatedEntity): { marker: Uint8Array }[] {
+export function erasedMarkers(sql: Sql, space: number, entity: ReplicatedEntity): { marker: Uint8Array }[] {
   return sql.all('SELECT marker FROM erased WHERE space = ? AND table_no = ? ORDER BY marker', [
     space,
     entity.number,

@@ -1,6 +1,6 @@
 import { logName } from '../../crdt/frontier.ts'
 import { hlcFromText, hlcToBytes, hlcToText } from '../../crdt/hlc.ts'
-import { decodeOperation } from '../../crdt/operation.ts'
+import { decodeOperation, type Operation } from '../../crdt/operation.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
 import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
@@ -273,7 +273,6 @@ export class SyncView {
       }
     const operation = decodeOperation(row.body)
     const entity = ENTITY_BY_NUMBER.get(operation.table)
-    const names = new Map(Object.entries(entity?.columns ?? {}).map(([name, { number }]) => [number, name]))
     return {
       ...base,
       hlcTimestamp: hlcToText(operation.hlc),
@@ -281,13 +280,24 @@ export class SyncView {
       tableName: entity?.name ?? null,
       recordId:
         typeof operation.key === 'string' ? operation.key : Buffer.from(operation.key).toString('hex'),
-      payload: Object.fromEntries(
-        [...operation.columns].map(([column, value]) => {
-          const name = names.get(column) ?? String(column)
-          return [name, this.#plain(name, value, maxLevel)]
-        }),
-      ),
+      payload: this.showColumns(operation.columns, operation.table, maxLevel),
     }
+  }
+
+  /** By name, masked above the caller's level. */
+  showColumns(
+    columns: Operation['columns'],
+    table: number,
+    maxLevel: number,
+  ): Record<string, string | number | null> {
+    const entity = ENTITY_BY_NUMBER.get(table)
+    const names = new Map(Object.entries(entity?.columns ?? {}).map(([name, { number }]) => [number, name]))
+    return Object.fromEntries(
+      [...columns].map(([column, value]) => {
+        const name = names.get(column) ?? String(column)
+        return [name, this.#plain(name, value, maxLevel)]
+      }),
+    )
   }
 
   #plain(name: string, value: Value, maxLevel: number): string | number | null {

@@ -3,6 +3,7 @@ import { Device } from '../../schema/entities/index.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { findSuperseded } from './compaction.ts'
+import { Floors } from './floors.ts'
 import type { OpenVault } from './open-vault.ts'
 import type { Pace } from './pace.ts'
 
@@ -21,6 +22,7 @@ export class Upkeep {
   readonly #vault: OpenVault
   readonly #deviceDid: string
   readonly #acknowledgements: Acknowledgements
+  readonly floors: Floors
   /** The stable positions that were last worked through, as text: nothing new is stable until they change. */
   #done: string | undefined
   #running: Promise<UpkeepResult> | undefined
@@ -31,6 +33,7 @@ export class Upkeep {
     this.#deviceDid = deviceDid
     const { logs, members, authority, space, ownLog } = vault
     this.#acknowledgements = new Acknowledgements({ sql: vault, logs, members, authority, space, ownLog })
+    this.floors = new Floors(vault, deviceDid, this.#acknowledgements)
   }
 
   /** `now`: also says what it holds if it has said so a short time ago. One at a time: a second call joins the first. */
@@ -48,6 +51,8 @@ export class Upkeep {
   }
 
   async #run(pace: Pace, now: boolean): Promise<UpkeepResult> {
+    // First: whoever hears that this device holds something may rely on its having let go of what went before.
+    this.floors.step()
     const acknowledged = this.#acknowledge(now)
     const logs = this.#acknowledgements.stableLogs(this.#vault.now())
     const dropped = await this.#compact(pace)

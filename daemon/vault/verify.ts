@@ -7,10 +7,12 @@ import { compareStamps, type RowStamps, type Stamp, unpackStamps } from '../../c
 import { validityOf } from '../../crdt/validity.ts'
 import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
 import { Erasures } from './erasures.ts'
+import { FloorPositions } from './floor-positions.ts'
 import { HeldOperations } from './held-operations.ts'
 import type { LogRow, Logs } from './logs.ts'
 import type { Pace } from './pace.ts'
 import { valueByNumber } from './row-store.ts'
+import { snapshotRows } from './snapshot-rows.ts'
 import type { Sql } from './sql.ts'
 import { factRows } from './state-digest.ts'
 
@@ -63,16 +65,11 @@ export async function verifySpace(
   const problems: Problem[] = fileProblems(sql)
   const fold: Fold = new Map()
   let operations = 0
-  let rows = 0
-  try {
-    for (const log of logs.list(space))
-      operations += await verifyLog(sql, logs, log, spaceId, fold, problems, pace)
-    rows = await compareRows(sql, logs, space, fold, problems, pace)
-  } catch (error) {
-    // A damaged cell may be of another type than its column: the check ends there.
-    if (!(error instanceof TypeError || error instanceof RangeError)) throw error
-    problems.push({ kind: 'file', where: 'vault.db', message: 'A stored value is not what it should be.' })
+  addSnapshotRows(sql, fold)
+  for (const log of logs.list(space)) {
+    operations += await verifyLog(sql, logs, log, spaceId, fold, problems, pace)
   }
+  const rows = await compareRows(sql, logs, space, fold, problems, pace)
   return { operations, rows, problems }
 }
 
@@ -98,12 +95,15 @@ async function verifyLog(
   const chain = new LogChain({ space: spaceId, device: log.device, incarnation: log.incarnation })
   const held = new HeldOperations(sql)
   const erasures = new Erasures(sql, logs, log.space)
-  let previous = GENESIS_HASH
-  let sequence = 0
+  const missing = new FloorPositions(sql, logs, log.space).missingUpTo(log.ref)
+  let previous = missing?.hash ?? GENESIS_HASH
+  let sequence = missing?.seq ?? 0
   const segments = sql.all<SegmentRow>('SELECT * FROM segments WHERE log = ? ORDER BY first', [log.ref])
   for (const segment of segments) {
     await pace()
-    if (segment.first !== sequence + 1 || !equal(segment.previous_hash, previous))
+    // The first segment may have begun before the snapshot that stands for what is missing.
+    const inside = sequence === missing?.seq && segment.first <= sequence
+    if (!inside && (segment.first !== sequence + 1 || !equal(segment.previous_hash, previous)))
       problems.push({
         kind: 'chain',
         where: where(segment.first),
@@ -161,7 +161,16 @@ async function verifyLog(
       where: where(log.head_seq),
       message: 'The head is not the last operation.',
     })
-  return sequence
+  return sequence - (missing?.seq ?? 0)
+}
+
+/** Where this vault began again from a snapshot, its rows are what operations are folded onto. */
+function addSnapshotRows(sql: Sql, fold: Fold): void {
+  for (const { table, key, clock, columns } of snapshotRows(sql)) {
+    const rows = fold.get(table) ?? new Map<string, FoldedRow>()
+    fold.set(table, rows)
+    rows.set(key, { stamps: unpackStamps(clock), values: new Map(columns) })
+  }
 }
 
 function commitmentIn(row: OperationRow, seed: Uint8Array | null): Uint8Array | undefined {
@@ -219,8 +228,6 @@ async function compareRows(
         folded !== undefined &&
         stamps.size === folded.stamps.size &&
         row.deleted === (folded.values.get(TOMBSTONE) ?? 0) &&
-        // A column nobody wrote holds nothing.
-        Object.values(entity.columns).every(({ number }) => stamps.has(number) || valueAt(number) === null) &&
         [...folded.stamps].every(([column, stamp]) => {
           const present = stamps.get(column)
           if (!present || !sameStamp(stamp, present, logs)) return false

@@ -91,6 +91,10 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['sync erasures', 'say what was erased for good, and where it is gone', sync('erasures')],
       ['sync erasures confirm', 'let a mass erasure of another device go through', sync('confirmErasure')],
       ['sync compact', 'drop from the log what is superseded and held by all devices', sync('compact')],
+      ['sync snapshot', 'say where the past ends, and make a snapshot', sync('snapshot')],
+      ['sync recovered', 'list what was written too late to be taken in', sync('recovered')],
+      ['sync recovered accept', 'take recovered items back', sync('acceptRecovered')],
+      ['sync recovered dismiss', 'let recovered items go', sync('dismissRecovered')],
       ['operations', 'list the signed operations', sync('operations')],
     ]),
     ...group('Everything else', [

@@ -86,6 +86,8 @@ export const Device = {
     erasures_confirmed: { number: 3, type: 'integer' },
     /** Up to where it holds every log: canonical CBOR [[device, incarnation, sequence]…]. */
     holds: { number: 4, type: 'blob' },
+    /** The floor it keeps to: key of a Floor. */
+    floor: { number: 5, type: 'text' },
   },
 } as const satisfies ReplicatedEntity
 
@@ -98,5 +100,22 @@ export const ConversationTag = {
   columns: {
     conversation_id: { number: 1, type: 'text' },
     tag: { number: 2, type: 'text' },
+  },
+} as const satisfies ReplicatedEntity
+
+/**
+ * Where the past ends: rows deleted up to `before` go once every device that is counted on keeps to the floor, and
+ * devices that were away too long begin again from a snapshot. The highest key counts.
+ */
+export const Floor = {
+  name: 'Floor',
+  table: 'floors',
+  class: 'fact',
+  number: 9,
+  columns: {
+    /** The last position of each log that counts, and the devices that have to keep to it. */
+    terms: { number: 1, type: 'blob' },
+    /** Milliseconds UTC. */
+    before: { number: 2, type: 'integer' },
   },
 } as const satisfies ReplicatedEntity

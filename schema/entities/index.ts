@@ -1,5 +1,5 @@
 import type { Entity, ReplicatedEntity } from './entity.ts'
-import { Conversation, ConversationTag, Device, Message, MessageVersion } from './facts.ts'
+import { Conversation, ConversationTag, Device, Floor, Message, MessageVersion } from './facts.ts'
 
 /** Every replicated table, in wire-number order. The state digest walks them in this order. */
 export const REPLICATED_ENTITIES = [
@@ -8,6 +8,7 @@ export const REPLICATED_ENTITIES = [
   MessageVersion,
   ConversationTag,
   Device,
+  Floor,
 ] as const satisfies readonly ReplicatedEntity[]
 
 export type ReplicatedEntityName = (typeof REPLICATED_ENTITIES)[number]['name']
@@ -36,6 +37,11 @@ export const OTHER_ENTITIES = [
   { name: 'Erasure', table: 'erasures', class: 'local' },
   { name: 'SyncAudit', table: 'sync_audits', class: 'local' },
   { name: 'SyncAlarm', table: 'sync_alarms', class: 'local' },
+  { name: 'FloorPosition', table: 'floor_positions', class: 'local' },
+  { name: 'Snapshot', table: 'snapshots', class: 'local' },
+  { name: 'SnapshotChunk', table: 'snapshot_chunks', class: 'local' },
+  { name: 'SnapshotRow', table: 'snapshot_rows', class: 'local' },
+  { name: 'RecoveredItem', table: 'recovered_items', class: 'local' },
   { name: 'BlobPiece', table: 'blob_pieces', class: 'local' },
   { name: 'RawRecord', table: 'raw_records', class: 'local' },
   { name: 'Blob', table: 'blobs', class: 'local' },
@@ -55,4 +61,4 @@ export const ENTITY_BY_NUMBER: ReadonlyMap<number, ReplicatedEntity> = new Map(
 )
 
 export type { Column, Entity, ReplicatedEntity, RowValues, TableClass, Value } from './entity.ts'
-export { Conversation, ConversationTag, Device, Message, MessageVersion } from './facts.ts'
+export { Conversation, ConversationTag, Device, Floor, Message, MessageVersion } from './facts.ts'

@@ -208,6 +208,75 @@ export const syncMethods = {
     examples: [{ title: 'Now', params: {} }],
     timeoutMs: 3_600_000,
   }),
+  'sync.snapshot': defineMethod({
+    summary:
+      'Make a snapshot now, and say where the past of this space ends: devices away for longer begin again from it.',
+    access: 'admin',
+    params: NoParams,
+    result: z.object({
+      /** Root hash of the snapshot, hex: equal on devices that hold the same operations. */
+      root: z.string(),
+      chunks: z.int(),
+      madeAt: Millis,
+      /** The floor that counts. Null before the first. */
+      floor: z
+        .object({
+          key: z.string(),
+          /** What was deleted up to then goes. */
+          before: Millis,
+          /** Devices that keep to it, of those that have to. */
+          accepted: z.int(),
+          devices: z.int(),
+          /** All do: the past before it is gone here. */
+          holds: z.boolean(),
+        })
+        .nullable(),
+    }),
+    errors: ['TooLarge', 'Conflict'],
+    examples: [{ title: 'Now', params: {} }],
+    timeoutMs: 600_000,
+  }),
+  'sync.recovered.list': defineMethod({
+    summary:
+      'List what was written while nobody heard of it, to things that are gone since: recovered items.',
+    access: 'read',
+    params: z.strictObject({ limit: z.int().min(1).max(LIMITS.listMax).default(LIMITS.listDefault) }),
+    result: listOf(
+      z.object({
+        id: z.string(),
+        /** When it was written. */
+        at: Millis,
+        deviceDid: z.string(),
+        tableName: z.string(),
+        recordId: z.string(),
+        conversationId: z.string().nullable(),
+        payload: z.record(z.string(), z.json()),
+      }),
+    ),
+    errors: [],
+    examples: [{ title: 'The first ones', params: {} }],
+  }),
+  'sync.recovered.accept': defineMethod({
+    summary: 'Take recovered items back: one, those of a conversation, or all of them.',
+    access: 'admin',
+    params: z.strictObject({
+      /** An item, a conversation, or `all`. */
+      id: z.string().min(1).max(LIMITS.keyBytes),
+    }),
+    result: z.object({ items: z.int() }),
+    errors: ['NotFound'],
+    examples: [],
+    positional: ['id'],
+  }),
+  'sync.recovered.dismiss': defineMethod({
+    summary: 'Let recovered items go: one, those of a conversation, or all of them.',
+    access: 'admin',
+    params: z.strictObject({ id: z.string().min(1).max(LIMITS.keyBytes) }),
+    result: z.object({ items: z.int() }),
+    errors: ['NotFound'],
+    examples: [],
+    positional: ['id'],
+  }),
   'sync.operations': defineMethod({
     summary: "List this user's operations, oldest first: the database's flight recorder.",
     access: 'read',

@@ -33,7 +33,7 @@ export function sessionPair(
         (replica[action] as (params: unknown) => unknown)(params)) as Replicate,
       deviceOf: () => ({ device: other.device, deviceDid: other.deviceDid }),
       documentsFor: ({ documents }) => documents,
-      log: { warn: () => {} },
+      log: { info: () => {}, warn: () => {} },
       onDevice: () => {},
       onMembers: () => {},
       onInSync: () => {},

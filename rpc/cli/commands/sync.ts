@@ -1,11 +1,15 @@
 import { methodCommand } from '../method-command.ts'
 import {
+  acceptedView,
   compactedView,
   confirmedView,
   cursorsView,
+  dismissedView,
   erasuresView,
   operationsView,
   rebuiltView,
+  recoveredView,
+  snapshotView,
   syncedView,
   syncView,
   verifyView,
@@ -35,5 +39,9 @@ export const syncCommands = {
   erasures: methodCommand('sync.erasures', { view: erasuresView }),
   confirmErasure: methodCommand('sync.erasures.confirm', { view: confirmedView }),
   compact: methodCommand('sync.compact', { view: compactedView }),
+  snapshot: methodCommand('sync.snapshot', { view: snapshotView }),
+  recovered: methodCommand('sync.recovered.list', { view: recoveredView }),
+  acceptRecovered: methodCommand('sync.recovered.accept', { view: acceptedView }),
+  dismissRecovered: methodCommand('sync.recovered.dismiss', { view: dismissedView }),
   operations: methodCommand('sync.operations', { view: operationsView }),
 }

@@ -102,6 +102,35 @@ export function compactedView({ stable, operations, dropped }: Result<'sync.comp
   return `${stable} of ${count(operations, 'operation')} held by all your devices. Contents dropped from the log: ${dropped}.\n`
 }
 
+export function snapshotView({ root, chunks, floor }: Result<'sync.snapshot'>): string {
+  const snapshot = `Snapshot ${root.slice(0, 16)}: ${count(chunks, 'chunk')}.\n`
+  if (!floor) return `${snapshot}The whole past is here: no floor yet.\n`
+  const state = floor.holds
+    ? 'and is gone'
+    : `and goes when all devices keep to that: ${floor.accepted} of ${floor.devices} so far`
+  return `${snapshot}What was deleted before ${date(floor.before)} is past, ${state}.\n`
+}
+
+export function recoveredView({ items }: Result<'sync.recovered.list'>): string {
+  if (items.length === 0) return 'Nothing was written too late.\n'
+  return items
+    .map(({ id, at, tableName, recordId, payload }) => {
+      const what = Object.entries(payload)
+        .filter(([, value]) => value !== null)
+        .map(([name, value]) => `${name}: ${oneLine(String(value)).slice(0, 60)}`)
+      return `${id}  ${date(at)}  ${tableName} ${oneLine(recordId)}\n    ${what.join(', ')}\n`
+    })
+    .join('')
+}
+
+export function acceptedView({ items }: Result<'sync.recovered.accept'>): string {
+  return `Taken back: ${count(items, 'item')}.\n`
+}
+
+export function dismissedView({ items }: Result<'sync.recovered.dismiss'>): string {
+  return `Let go: ${count(items, 'item')}.\n`
+}
+
 export function syncedView({ applied, sent, ms, devices }: Result<'sync.now'>): string {
   if (devices.length === 0) return 'There is no other device yet. `vivimd device pair` adds one.\n'
   const lines = devices

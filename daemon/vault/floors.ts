@@ -1,0 +1,224 @@
+import { decodeFloorTerms, encodeFloorTerms, type FloorPosition, type FloorTerms } from '../../crdt/floor.ts'
+import { logName } from '../../crdt/frontier.ts'
+import type { ClockState } from '../../crdt/hlc.ts'
+import { TOMBSTONE } from '../../crdt/merge.ts'
+import { isStable, type StableUpTo } from '../../crdt/stability.ts'
+import { type Stamp, unpackStamps } from '../../crdt/stamps.ts'
+import { Device, REPLICATED_ENTITIES, type ReplicatedEntity } from '../../schema/entities/index.ts'
+import { LIMITS } from '../../schema/limits.ts'
+import type { Acknowledgements, StableLog } from './acknowledgements.ts'
+import type { RowName } from './erasure.ts'
+import type { OpenVault } from './open-vault.ts'
+
+/** A floor as its row says. */
+export interface KnownFloor extends FloorTerms {
+  readonly key: string
+  readonly before: number
+}
+
+export interface FloorState extends KnownFloor {
+  /** Devices that keep to it; it holds when all do that have to. */
+  readonly accepted: number
+  readonly holds: boolean
+}
+
+/**
+ * Forgets deletions that are long past. One device proposes where the past ends; each device that was seen lately
+ * keeps to it once it holds all before it; when every one of them does, all drop the same rows: those deleted up to a
+ * moment and before those positions. What was written to them before the last device kept to the floor goes along,
+ * nothing is written to them between, and what comes after begins anew. Devices that were away are not asked: their
+ * logs end where they were last heard of, so nothing of theirs brings a row back, and they begin again from a snapshot.
+ */
+export class Floors {
+  readonly #vault: OpenVault
+  readonly #deviceDid: string
+  readonly #acknowledgements: Acknowledgements
+
+  constructor(vault: OpenVault, deviceDid: string, acknowledgements: Acknowledgements) {
+    this.#vault = vault
+    this.#deviceDid = deviceDid
+    this.#acknowledgements = acknowledgements
+  }
+
+  /** The floor that counts: the one of the highest key. */
+  latest(): FloorState | undefined {
+    const row = this.#vault.get<{ id: string; terms: Uint8Array | null; before: number | null }>(
+      'SELECT id, terms, before FROM floors WHERE space = ? ORDER BY id DESC LIMIT 1',
+      [this.#vault.space],
+    )
+    const terms = row?.terms && decodeFloorTerms(row.terms)
+    if (!row || !terms || row.before === null) return undefined
+    const floor = { key: row.id, before: row.before, ...terms }
+    const stamps = this.#acceptances(floor)
+    return { ...floor, accepted: stamps.length, holds: stamps.length === floor.devices.length }
+  }
+
+  /** One step: keeps to a floor that another device proposed, lets go of what it allows, or proposes the next. */
+  step(): void {
+    const floor = this.latest()
+    if (floor && !this.#isApplied(floor)) {
+      this.#keepTo(floor)
+      this.#applyIfHeld(this.latest()!)
+    } else if (this.#isSettled(floor)) this.#propose(floor)
+  }
+
+  #keepTo(floor: FloorState): void {
+    const { logs, space, ownLog } = this.#vault
+    const own = logs.deviceOf(ownLog).device
+    const asked = floor.devices.some((device) => Buffer.compare(device, own) === 0)
+    if (!asked || this.#keepsTo(this.#deviceDid) === floor.key) return
+    const heads = new Map(logs.list(space).map((log) => [logName(log), log]))
+    const at = (position: FloorPosition) => heads.get(logName(position))?.head_seq ?? 0
+    if (floor.positions.some((position) => position.closed && at(position) > position.sequence)) {
+      // A device that was thought to be away was heard of here: its log ends later.
+      this.#propose(floor)
+      return
+    }
+    if (floor.positions.some((position) => at(position) < position.sequence)) return
+    this.#vault.transact((tx) => {
+      this.#close(floor)
+      tx.write([{ kind: 'UPDATE', entity: 'Device', key: this.#deviceDid, values: { floor: floor.key } }])
+    })
+  }
+
+  #applyIfHeld(floor: FloorState): void {
+    if (!floor.holds) return
+    const { logs, space, floorPositions } = this.#vault
+    const last = latestOf(this.#acceptances(floor))
+    if (!last) return
+    this.#vault.forget(this.#forgettable(floor), last)
+    this.#vault.transact((tx) => {
+      const known = new Map(logs.list(space).map((log) => [logName(log), log]))
+      for (const position of floor.positions) {
+        const log = known.get(logName(position))
+        const { sequence, hash, closed } = position
+        if (log) floorPositions.set(log, sequence, hash, { closed, holds: true, kept: true })
+      }
+      tx.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('floor', ?)", [floor.key])
+    })
+    this.#vault.onCommit()
+  }
+
+  /** From now on nothing more of the logs that end is taken. */
+  #close(floor: FloorTerms): void {
+    const { logs, space, floorPositions } = this.#vault
+    for (const log of logs.list(space)) {
+      const position = floor.positions.find((candidate) => logName(candidate) === logName(log))
+      floorPositions.reopen(log.ref)
+      if (position?.closed)
+        floorPositions.set(log, position.sequence, position.hash, { closed: true, holds: false, kept: true })
+    }
+  }
+
+  #propose(previous: KnownFloor | undefined): void {
+    const vault = this.#vault
+    const now = vault.now()
+    const logs = this.#acknowledgements.stableLogs(now)
+    const before = Math.max(now - LIMITS.tombstoneMs, previous?.before ?? 0)
+    const isRejected = previous !== undefined && !this.#isApplied(previous)
+    if (!isRejected && !this.#hasTombstone(before, this.#acknowledgements.stableUpTo(logs))) return
+    const devices = this.#acknowledgements.present(now).map(({ device }) => device)
+    const own = vault.logs.deviceOf(vault.ownLog).device
+    const terms = {
+      positions: this.#positions(logs, devices.length > 0 ? devices : [own]),
+      devices: devices.length > 0 ? devices : [own],
+    }
+    const number = previous ? Number.parseInt(previous.key, 10) + 1 : 1
+    const key = `${String(number).padStart(8, '0')}-${Buffer.from(own.subarray(0, 8)).toString('hex')}`
+    vault.transact((tx) => {
+      this.#close(terms)
+      tx.write([
+        { kind: 'INSERT', entity: 'Floor', key, values: { terms: encodeFloorTerms(terms), before } },
+        { kind: 'UPDATE', entity: 'Device', key: this.#deviceDid, values: { floor: key } },
+      ])
+    })
+    this.#applyIfHeld(this.latest()!)
+  }
+
+  /** Logs of devices that are counted on up to where all hold them; of the others up to where they are known here. */
+  #positions(logs: readonly StableLog[], devices: readonly Uint8Array[]): FloorPosition[] {
+    const { floorPositions } = this.#vault
+    return logs.flatMap(({ ref, device, incarnation, head_seq, stable }) => {
+      const present = devices.some((known) => Buffer.compare(known, device) === 0)
+      const ended = floorPositions.closedAt(ref) !== undefined
+      const closed = ended || !present
+      const sequence = closed ? head_seq : stable
+      const hash = this.#vault.hashAt(ref, sequence)
+      return hash ? [{ device, incarnation, sequence, hash, closed }] : []
+    })
+  }
+
+  /** Every device has heard that every device keeps to the last floor: they have all let go. */
+  #isSettled(floor: FloorState | undefined): boolean {
+    if (!floor) return true
+    const logs = this.#acknowledgements.stableLogs(this.#vault.now())
+    const stableUpTo = this.#acknowledgements.stableUpTo(logs)
+    return this.#acceptances(floor).every((stamp) => isStable(stamp, stableUpTo))
+  }
+
+  #isApplied({ key }: KnownFloor): boolean {
+    return this.#vault.appliedFloor >= key
+  }
+
+  /** The stamps under which the devices that have to said that they keep to it. */
+  #acceptances(floor: KnownFloor): Stamp[] {
+    const { members, logs, ownLog } = this.#vault
+    const own = logs.deviceOf(ownLog).device
+    return floor.devices.flatMap((device) => {
+      const member = members.list().find((known) => Buffer.compare(known.device, device) === 0)
+      const deviceDid = member?.deviceDid ?? (Buffer.compare(device, own) === 0 ? this.#deviceDid : undefined)
+      if (deviceDid === undefined || this.#keepsTo(deviceDid) !== floor.key) return []
+      const row = this.#vault.get<{ clock: Uint8Array }>(
+        'SELECT clock FROM devices WHERE space = ? AND id = ?',
+        [this.#vault.space, deviceDid],
+      )
+      const stamp = row && unpackStamps(row.clock).get(Device.columns.floor.number)
+      return stamp ? [stamp] : []
+    })
+  }
+
+  #keepsTo(deviceDid: string): string | null {
+    return (
+      this.#vault.get<{ floor: string | null }>('SELECT floor FROM devices WHERE space = ? AND id = ?', [
+        this.#vault.space,
+        deviceDid,
+      ])?.floor ?? null
+    )
+  }
+
+  #hasTombstone(before: number, stableUpTo: StableUpTo): boolean {
+    for (const { stamp } of tombstones(this.#vault))
+      if (stamp.ms <= before && isStable(stamp, stableUpTo)) return true
+    return false
+  }
+
+  #forgettable(floor: KnownFloor): RowName[] {
+    const { logs } = this.#vault
+    const upTo = new Map(floor.positions.map((position) => [logName(position), position]))
+    const stamps = new Map<number, ClockState | undefined>()
+    for (const log of logs.list(this.#vault.space)) {
+      const position = upTo.get(logName(log))
+      stamps.set(log.ref, position && this.#acknowledgements.stampAt(log.ref, position.sequence))
+    }
+    const rows: RowName[] = []
+    for (const { entity, key, stamp } of tombstones(this.#vault))
+      if (stamp.ms <= floor.before && isStable(stamp, (log) => stamps.get(log))) rows.push({ entity, key })
+    return rows
+  }
+}
+
+/** Deleted rows of a space. */
+function* tombstones(vault: OpenVault): Generator<{ entity: ReplicatedEntity; key: string; stamp: Stamp }> {
+  for (const entity of REPLICATED_ENTITIES)
+    for (const { id, clock } of vault.all<{ id: string; clock: Uint8Array }>(
+      `SELECT id, clock FROM ${entity.table} WHERE space = ? AND deleted = 1`,
+      [vault.space],
+    )) {
+      const stamp = unpackStamps(clock).get(TOMBSTONE)
+      if (stamp) yield { entity, key: id, stamp }
+    }
+}
+
+function latestOf(stamps: readonly ClockState[]): ClockState | undefined {
+  return [...stamps].sort((a, b) => b.ms - a.ms || b.counter - a.counter)[0]
+}

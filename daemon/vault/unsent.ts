@@ -1,0 +1,172 @@
+import { logName } from '../../crdt/frontier.ts'
+import { TOMBSTONE, writesOf } from '../../crdt/merge.ts'
+import { decodeOperation, type Operation } from '../../crdt/operation.ts'
+import type { SnapshotHeader } from '../../crdt/snapshot.ts'
+import { compareStamps, type Stamp, unpackStamps } from '../../crdt/stamps.ts'
+import { validityOf } from '../../crdt/validity.ts'
+import {
+  ConversationTag,
+  Device,
+  ENTITY_BY_NUMBER,
+  Floor,
+  Message,
+  MessageVersion,
+  type ReplicatedEntityName,
+  type Value,
+} from '../../schema/entities/index.ts'
+import { messageOf } from './conversation-rows.ts'
+import type { OpenVault } from './open-vault.ts'
+import type { RecoveredRow } from './recovered-items.ts'
+import { columnNames } from './row-store.ts'
+import type { FactChange, VaultTransaction } from './vault.ts'
+
+/** An operation that is in no snapshot and will not come again. */
+export interface UnsentOperation {
+  readonly operation: Operation
+  readonly device: Uint8Array
+  readonly stamp: Stamp
+}
+
+/** What this device says of itself is said anew when it is time. */
+const SAID_ANEW = new Set<number>([
+  Device.columns.purged.number,
+  Device.columns.holds.number,
+  Device.columns.floor.number,
+])
+
+/**
+ * Operations beyond what a snapshot takes in: of logs that end there, and of this device's own log, which is left. Those
+ * of other logs come again.
+ */
+export function unsentOperations(vault: OpenVault, header: SnapshotHeader): UnsentOperation[] {
+  const { logs, space, ownLog } = vault
+  const positions = new Map(header.positions.map((position) => [logName(position), position]))
+  return logs.list(space).flatMap((log) => {
+    const position = positions.get(logName(log))
+    if (log.ref !== ownLog && !position?.closed) return []
+    return vault
+      .all<{ hash: Uint8Array; body: Uint8Array }>(
+        'SELECT hash, body FROM sync_operations WHERE log = ? AND seq > ? AND body IS NOT NULL ORDER BY seq',
+        [log.ref, position?.sequence ?? 0],
+      )
+      .map(({ hash, body }) => {
+        const operation = decodeOperation(body)
+        const { ms, counter } = operation.hlc
+        return { operation, device: log.device, stamp: { ms, counter, log: log.ref, hash: hash.slice(0, 8) } }
+      })
+  })
+}
+
+interface FoldedRow {
+  readonly operation: Operation
+  readonly device: Uint8Array
+  readonly own: boolean
+  readonly columns: Map<number, { value: Value; stamp: Stamp }>
+}
+
+/**
+ * Row by row: columns that still win are written again where the row is there; what has no living row is lost unless
+ * its owner wants it back, and so is what another device had written.
+ */
+export function foldUnsent(
+  vault: OpenVault,
+  tx: VaultTransaction,
+  unsent: readonly UnsentOperation[],
+): { changes: FactChange[]; lost: RecoveredRow[] } {
+  const own = vault.logs.deviceOf(vault.ownLog).device
+  const rows = new Map<string, FoldedRow>()
+  for (const { operation, device, stamp } of unsent) {
+    if (validityOf(operation) !== 'valid' || operation.kind === 'ERASE' || operation.table === Floor.number)
+      continue
+    const isOwn = Buffer.compare(device, own) === 0
+    const name = `${operation.table}:${operation.key}:${isOwn}`
+    const row = rows.get(name) ?? { operation, device, own: isOwn, columns: new Map() }
+    for (const [column, value] of writesOf(operation)) {
+      if (operation.table === Device.number && SAID_ANEW.has(column)) continue
+      const present = row.columns.get(column)
+      if (!present || compareStamps(stamp, present.stamp, vault.logs.deviceOf) > 0)
+        row.columns.set(column, { value, stamp })
+    }
+    rows.set(name, { ...row, operation })
+  }
+  const folded = [...rows.values()].filter(({ columns }) => columns.size > 0)
+  const changes: FactChange[] = []
+  const lost: RecoveredRow[] = []
+  for (const row of folded) {
+    const { entity, key } = nameOf(row)
+    if (tx.isErased(entity.name as ReplicatedEntityName, key)) continue
+    const present = tx.get<{ clock: Uint8Array; deleted: number }>(
+      `SELECT clock, deleted FROM ${entity.table} WHERE space = ? AND id = ?`,
+      [vault.space, key],
+    )
+    if (present && present.deleted === 0 && row.own) changes.push(...winning(vault, row, present.clock))
+    else if (row.columns.get(TOMBSTONE)?.value !== 1 && row.operation.table !== Device.number)
+      lost.push(recovered(vault, row, folded))
+  }
+  return { changes, lost }
+}
+
+function winning(vault: OpenVault, row: FoldedRow, clock: Uint8Array): FactChange[] {
+  const { entity, key } = nameOf(row)
+  const stamps = unpackStamps(clock)
+  const names = columnNames(entity)
+  const won = [...row.columns].filter(([column, { stamp }]) => {
+    const present = stamps.get(column)
+    return !present || compareStamps(stamp, present, vault.logs.deviceOf) > 0
+  })
+  const values = Object.fromEntries(
+    won.filter(([column]) => column !== TOMBSTONE).map(([column, { value }]) => [names.get(column)!, value]),
+  )
+  const deleted = won.some(([column, { value }]) => column === TOMBSTONE && value === 1)
+  const name = entity.name as ReplicatedEntityName
+  return [
+    ...(Object.keys(values).length > 0 ? [{ kind: 'UPDATE' as const, entity: name, key, values }] : []),
+    ...(deleted ? [{ kind: 'DELETE' as const, entity: name, key }] : []),
+  ]
+}
+
+function recovered(vault: OpenVault, row: FoldedRow, all: readonly FoldedRow[]): RecoveredRow {
+  const { operation, columns, device } = row
+  const values = new Map(
+    [...columns].filter(([column]) => column !== TOMBSTONE).map(([c, { value }]) => [c, value]),
+  )
+  return {
+    device,
+    operation: { ...operation, kind: 'UPDATE', columns: values },
+    conversationId: conversationOf(vault, row, all),
+  }
+}
+
+function conversationOf(vault: OpenVault, row: FoldedRow, all: readonly FoldedRow[]): string | null {
+  const { entity, key } = nameOf(row)
+  const written = (folded: FoldedRow, column: number) => {
+    const value = folded.columns.get(column)?.value
+    return typeof value === 'string' ? value : undefined
+  }
+  const stored = (table: string, id: string) =>
+    vault.get<{ id: string | null }>(
+      `SELECT conversation_id AS id FROM ${table} WHERE space = ? AND id = ?`,
+      [vault.space, id],
+    )?.id ?? null
+  switch (entity.number) {
+    case Message.number:
+      return written(row, Message.columns.conversation_id.number) ?? stored(entity.table, key)
+    case ConversationTag.number:
+      return written(row, ConversationTag.columns.conversation_id.number) ?? stored(entity.table, key)
+    case MessageVersion.number: {
+      const message = messageOf(key)
+      const unsent = all.find(
+        (other) => other.operation.table === Message.number && other.operation.key === message,
+      )
+      return (
+        (unsent && written(unsent, Message.columns.conversation_id.number)) ?? stored(Message.table, message)
+      )
+    }
+    default:
+      return key
+  }
+}
+
+function nameOf({ operation }: FoldedRow) {
+  return { entity: ENTITY_BY_NUMBER.get(operation.table)!, key: operation.key as string }
+}
