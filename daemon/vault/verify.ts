@@ -6,6 +6,7 @@ import { segmentMessage } from '../../crdt/segment.ts'
 import { compareStamps, type RowStamps, type Stamp, unpackStamps } from '../../crdt/stamps.ts'
 import { validityOf } from '../../crdt/validity.ts'
 import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
+import { VivimError } from '../../schema/errors.ts'
 import { Erasures } from './erasures.ts'
 import { FloorPositions } from './floor-positions.ts'
 import { HeldOperations } from './held-operations.ts'
@@ -75,10 +76,15 @@ export async function verifySpace(
 
 /** What SQLite finds wrong with its own pages: an index that lacks a row would hide it without a word. */
 function fileProblems(sql: Sql): Problem[] {
-  return sql
-    .all<{ integrity_check: string }>('PRAGMA integrity_check(20)')
-    .filter(({ integrity_check }) => integrity_check !== 'ok')
-    .map(({ integrity_check }) => ({ kind: 'file', where: 'vault.db', message: integrity_check }))
+  try {
+    return sql
+      .all<{ integrity_check: string }>('PRAGMA integrity_check(20)')
+      .filter(({ integrity_check }) => integrity_check !== 'ok')
+      .map(({ integrity_check }) => ({ kind: 'file', where: 'vault.db', message: integrity_check }))
+  } catch (cause) {
+    // The statement is right: the schema that is stored beside the data is not.
+    throw new VivimError('Corrupt', 'The database is damaged.', { cause })
+  }
 }
 
 async function verifyLog(
