@@ -2,11 +2,15 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { sha256 } from '../../../crdt/hash.ts'
 import { EVERYTHING, type Item, type ItemName, type Range } from '../../../crdt/range-fingerprints.ts'
 import { privateSpaceId } from '../../../crdt/space.ts'
+import { encodeDid } from '../../../daemon/identity/did.ts'
+import { Devices } from '../../../daemon/vault/devices.ts'
 import { ErasedMarkers } from '../../../daemon/vault/erasure.ts'
 import { createPace } from '../../../daemon/vault/pace.ts'
 import { StateAudit } from '../../../daemon/vault/state-audit.ts'
 import { stateDigest, stateEntries } from '../../../daemon/vault/state-digest.ts'
 import { countItems, rangeItems } from '../../../daemon/vault/state-ranges.ts'
+import { SyncCursors } from '../../../daemon/vault/sync-cursors.ts'
+import { SyncView } from '../../../daemon/vault/sync-methods.ts'
 import type { FactChange } from '../../../daemon/vault/vault.ts'
 import { verifySpace } from '../../../daemon/vault/verify.ts'
 import { Conversation } from '../../../schema/entities/index.ts'
@@ -261,4 +265,34 @@ describe('measuring', () => {
     expect(turns).toBeGreaterThan(10)
     expect(longest).toBeLessThan(500)
   })
+})
+
+test('held operations are listed, page by page', () => {
+  const [one, other] = alike()
+  const day = 86_400_000
+  other.time += day
+  write(other, conversation('c1', 'tomorrow', 'UPDATE'), conversation('c2', 'tomorrow', 'UPDATE'))
+  other.time -= day
+  pull(one, other)
+  const { vault, deviceDid } = one
+  const cursors = new SyncCursors(vault, vault.logs, vault.space)
+  const view = new SyncView({
+    vault,
+    cursors,
+    audit: new StateAudit(vault),
+    devices: new Devices({ vault, cursors, deviceDid }),
+    didOf: encodeDid,
+    contentProblems: async () => [],
+    mask: (text) => text,
+    releaseHeld: () => {},
+  })
+  const first = view.holds({ limit: 1 })
+  const rest = view.holds({ limit: 1, cursor: first.nextCursor! })
+  expect(rest.nextCursor).toBeNull()
+  const [a, b] = [...first.items, ...rest.items]
+  expect(a).toMatchObject({ deviceDid: other.deviceDid, reason: 'future', tableName: 'Conversation' })
+  expect(b!.sequence).toBe(a!.sequence + 1)
+  expect(a!.until).toBeGreaterThan(one.time)
+  expect(a!.hlcTimestamp! < b!.hlcTimestamp!).toBe(true)
+  expect(() => view.holds({ limit: 1, cursor: 'bogus' })).toThrow('cursor')
 })
