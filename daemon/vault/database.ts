@@ -215,7 +215,7 @@ function translate(error: unknown, folder: string): unknown {
       cause: error,
       hint: 'Free some space; nothing was lost.',
     })
-  if (/malformed|not a database|disk image/i.test(message))
+  if (/malformed|not a database|disk image|corrupt|vtable constructor failed/i.test(message))
     return new VivimError('Corrupt', 'The database is damaged.', { cause: error })
   // SQLite's file layer only says that a write failed; the file system knows why.
   if (/disk I\/O error/i.test(message) && isFull(folder))

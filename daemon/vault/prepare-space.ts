@@ -21,7 +21,9 @@ export function prepareSpace(sql: Sql, did: string, tag: Uint8Array): number {
     sql.run("INSERT INTO spaces (id, kind) VALUES (?, 'private')", [spaceId])
     sql.run('COMMIT')
   }
-  return sql.get<{ ref: number }>('SELECT ref FROM spaces WHERE id = ?', [spaceId])!.ref
+  const space = sql.get<{ ref: number }>('SELECT ref FROM spaces WHERE id = ?', [spaceId])
+  if (!space) throw new VivimError('Corrupt', 'The space of this database is not in it.')
+  return space.ref
 }
 
 export function metaText(sql: Sql, name: string): string | undefined {

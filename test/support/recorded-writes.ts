@@ -63,6 +63,7 @@ export class RecordedWrites {
     const steps = this.steps
     const files = this.#files
     const named = this.#named
+    const ends = new Map<number, number>()
     const inside = (path: unknown) => this.#inside(path)
     const opened = (descriptor: number, path: unknown) => this.#opened(descriptor, path)
     Object.assign(fs, {
@@ -73,6 +74,7 @@ export class RecordedWrites {
       },
       closeSync(descriptor: number) {
         files.delete(descriptor)
+        ends.delete(descriptor)
         real.closeSync(descriptor)
       },
       writeSync(
@@ -84,8 +86,10 @@ export class RecordedWrites {
       ) {
         const file = files.get(descriptor)
         if (file !== undefined) {
-          if (typeof at !== 'number') throw new Error('a write without a position is not recorded')
-          steps.push({ kind: 'write', file, at, bytes: data.slice(offset, offset + length) })
+          // Without a position it goes behind what this descriptor wrote before.
+          const from = typeof at === 'number' ? at : (ends.get(descriptor) ?? 0)
+          ends.set(descriptor, from + length)
+          steps.push({ kind: 'write', file, at: from, bytes: data.slice(offset, offset + length) })
         }
         return real.writeSync(descriptor, data, offset, length, at)
       },
