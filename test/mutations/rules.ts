@@ -25,11 +25,6 @@ const TAKING_IN: readonly Mutation[] = [
     "if (!equal(previous, segment.headHash)) throw invalid('that ends in another operation')",
     '',
   ],
-  [
-    'a segment follows what is there',
-    "if (!equal(this.#hashAt(log, segment.first - 1), segment.previousHash)) throw invalid('of another branch')",
-    '',
-  ],
   ['only certified devices write', 'if (!isCertified(segment.device))', 'if (!isCertified)'],
   ['a segment is of this space', "if (!equal(segment.space, spaceId)) throw invalid('of another space')", ''],
   [
