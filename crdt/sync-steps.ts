@@ -3,6 +3,7 @@ import type { SyncEvent } from './engine.ts'
 import { advanceAudit, forgetQuestions, onAuditEvent, onAuditFrame, wantAudit } from './sync-audit.ts'
 import { askForBlobs, onBlobFrame, onBlobRead, onWantBlobs, readBlob, wantBlobs } from './sync-blobs.ts'
 import { compare, settlePhase } from './sync-compare.ts'
+import { askWhereItParts, compareHeads, onForkFrame, tellFork } from './sync-forks.ts'
 import type { Frame } from './sync-frames.ts'
 import { exchangeMembers, membersSettled, onMembers, onMembersFrame } from './sync-members.ts'
 import { continuePull, onApplied, onSegment, onTotals, startPull } from './sync-pull.ts'
@@ -31,7 +32,13 @@ export function take(turn: Turn, event: SyncEvent): void {
       onRead(turn, event.segments)
       break
     case 'applied':
-      onApplied(turn, event.frontier, event.missingBlobs)
+      onApplied(turn, event)
+      break
+    case 'parted':
+      askWhereItParts(turn, event.queries)
+      break
+    case 'fork-segments':
+      tellFork(turn, event.log, event.segments)
       break
     case 'missing-blobs':
       wantBlobs(turn, event.hashes)
@@ -82,6 +89,7 @@ function start(turn: Turn, { frontier, members }: Extract<SyncEvent, { type: 'st
 
 function exchangeData(turn: Turn, settled: boolean): void {
   const { session } = turn
+  compareHeads(turn)
   readNext(turn)
   askForBlobs(turn)
   // A segment of a device nobody told us of yet would be refused.
@@ -134,6 +142,9 @@ function takeFrame(turn: Turn, frame: Frame): void {
       break
     case 'want-blobs':
       onWantBlobs(turn, frame.hashes)
+      break
+    case 'fork':
+      onForkFrame(turn, frame)
       break
     case 'blob':
       onBlobFrame(turn, frame)

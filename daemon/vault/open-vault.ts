@@ -15,6 +15,7 @@ import { Eraser } from './eraser.ts'
 import { ErasedMarkers, hollowByIds, type RowName } from './erasure.ts'
 import { Erasures } from './erasures.ts'
 import { columnsOf, entityOf } from './fact-columns.ts'
+import { Forks } from './forks.ts'
 import { HeldOperations } from './held-operations.ts'
 import { Incarnations, type OwnLog } from './incarnations.ts'
 import { Logs } from './logs.ts'
@@ -23,8 +24,9 @@ import { MembershipRecords } from './membership-records.ts'
 import { latestSchemaVersion, migrate, removeCopies } from './migrations.ts'
 import { OperationLog } from './operation-log.ts'
 import { metaText, prepareSpace } from './prepare-space.ts'
+import { nothingReceived, type Received } from './received.ts'
 import { type FoundOperations, RowRemaker } from './remake-rows.ts'
-import { nothingReceived, type Received, RemoteOperations } from './remote-operations.ts'
+import { RemoteOperations } from './remote-operations.ts'
 import { RowStore, type StampedOperation } from './row-store.ts'
 import { Sealing } from './sealing.ts'
 import { readSegments } from './segment-reader.ts'
@@ -62,6 +64,7 @@ export interface OpenVault extends Vault {
   readonly authority: Authority
   readonly held: HeldOperations
   readonly erasures: Erasures
+  readonly forks: Forks
   /** Called after a commit that made or took in operations. */
   onCommit: () => void
   /** Counts the commits that may have changed facts since it was opened. */
@@ -141,6 +144,7 @@ class FileVault implements OpenVault {
   readonly authority: Authority
   readonly held: HeldOperations
   readonly erasures: Erasures
+  readonly forks: Forks
   onCommit: () => void = () => {}
   #changes = 0
   readonly #tag: Uint8Array
@@ -201,9 +205,12 @@ class FileVault implements OpenVault {
       now: options.now,
     })
     this.remaker = new RowRemaker(this, this.#erased)
+    this.forks = new Forks(database, space, spaceId)
     this.#remote = new RemoteOperations({
       sql: database,
       logs: this.logs,
+      branches: this.forks.branches,
+      forks: this.forks,
       rows: this.rows,
       held: this.held,
       erased: this.#erased,
@@ -285,7 +292,11 @@ class FileVault implements OpenVault {
     const received = this.#transact(() => {
       const clock = this.#clock
       const taken = take()
-      if (taken.ownLogGrew) this.#beginIncarnation()
+      // Somebody else writes this device's log: a copy of this vault. It goes on in one of its own.
+      if (taken.ownLogGrew) {
+        this.#own = this.#incarnations.begin()
+        this.#log = this.#openLog(this.#own)
+      }
       this.#clock = taken.clock
       const hidden = this.#eraser.hide(taken.hidden)
       const erased = this.#eraser.eraseMarked(taken.erased)
@@ -298,12 +309,6 @@ class FileVault implements OpenVault {
     this.#changes++
     if (received.operations > 0) this.onCommit()
     return received
-  }
-
-  /** Somebody else writes this device's log: a copy of this vault. It goes on in one of its own. */
-  #beginIncarnation(): void {
-    this.#own = this.#incarnations.begin()
-    this.#log = this.#openLog(this.#own)
   }
 
   #transact<T>(work: () => T): T {
@@ -333,13 +338,9 @@ class FileVault implements OpenVault {
   readSegments(log: LogPosition, maxBytes: number): { segments: Uint8Array[]; upTo: number } {
     const found = this.logs.find(this.space, log)
     if (!found) return { segments: [], upTo: log.sequence - 1 }
-    const { ref, device, incarnation } = found
-    return readSegments(
-      this.database,
-      { ref, device, incarnation, space: privateSpaceId(this.did) },
-      log.sequence,
-      maxBytes,
-    )
+    const source = { ...found, space: privateSpaceId(this.did) }
+    const read = readSegments(this.database, source, log.sequence + found.start - 1, maxBytes)
+    return { ...read, upTo: read.upTo - found.start + 1 }
   }
 
   transactDerived<T>(work: (tx: VaultTransaction) => T): T {

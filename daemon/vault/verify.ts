@@ -3,6 +3,7 @@ import { GENESIS_HASH, LogChain } from '../../crdt/log.ts'
 import { mergeOperation, TOMBSTONE } from '../../crdt/merge.ts'
 import { commitmentOf, decodeOperation, saltOf } from '../../crdt/operation.ts'
 import { segmentMessage } from '../../crdt/segment.ts'
+import { decodeShippedSegment } from '../../crdt/shipped-segment.ts'
 import { compareStamps, type RowStamps, type Stamp, unpackStamps } from '../../crdt/stamps.ts'
 import { validityOf } from '../../crdt/validity.ts'
 import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
@@ -11,6 +12,7 @@ import { HeldOperations } from './held-operations.ts'
 import type { LogRow, Logs } from './logs.ts'
 import type { Pace } from './pace.ts'
 import { valueByNumber } from './row-store.ts'
+import { operationsUnder } from './segment-reader.ts'
 import type { Sql } from './sql.ts'
 import { factRows } from './state-digest.ts'
 
@@ -95,15 +97,22 @@ async function verifyLog(
 ): Promise<number> {
   const where = (sequence: number) => `log ${log.ref} operation ${sequence}`
   const key = publicKey(log.device)
-  const chain = new LogChain({ space: spaceId, device: log.device, incarnation: log.incarnation })
+  const chain = new LogChain({
+    space: spaceId,
+    device: log.device,
+    incarnation: log.origin ?? log.incarnation,
+  })
   const held = new HeldOperations(sql)
   const erasures = new Erasures(sql, logs, log.space)
-  let previous = GENESIS_HASH
-  let sequence = 0
+  // A branch goes on from the log it shares with the others.
+  let previous = log.parent === null ? GENESIS_HASH : headOf(sql, log.parent)
+  let sequence = log.start - 1
   const segments = sql.all<SegmentRow>('SELECT * FROM segments WHERE log = ? ORDER BY first', [log.ref])
   for (const segment of segments) {
     await pace()
-    if (segment.first !== sequence + 1 || !equal(segment.previous_hash, previous))
+    const shares = sequence === log.start - 1 && segment.first < log.start
+    const follows = segment.first === sequence + 1 && equal(segment.previous_hash, previous)
+    if (shares ? segment.first + segment.count <= log.start : !follows)
       problems.push({
         kind: 'chain',
         where: where(segment.first),
@@ -112,7 +121,7 @@ async function verifyLog(
     const message = segmentMessage({
       space: spaceId,
       device: log.device,
-      incarnation: log.incarnation,
+      incarnation: log.origin ?? log.incarnation,
       first: segment.first,
       count: segment.count,
       previousHash: segment.previous_hash,
@@ -129,6 +138,12 @@ async function verifyLog(
       'SELECT * FROM sync_operations WHERE log = ? AND seq >= ? AND seq < ? ORDER BY seq',
       [log.ref, segment.first, segment.first + segment.count],
     )
+    if (rows.length !== segment.count && !endsIn(sql, chain, log, segment))
+      problems.push({
+        kind: 'chain',
+        where: where(segment.first),
+        message: 'The segment ends in another operation.',
+      })
     for (const row of rows) {
       sequence++
       const commitment = commitmentIn(row, segment.seed)
@@ -148,7 +163,7 @@ async function verifyLog(
       const hidden = erasures.hiddenKey(log.ref, row.seq)
       if (hidden !== undefined) addToFold(fold, logs, log.ref, row, problems, where(row.seq), hidden)
     }
-    if (!equal(previous, segment.head_hash))
+    if (rows.length === segment.count && !equal(previous, segment.head_hash))
       problems.push({
         kind: 'chain',
         where: where(sequence),
@@ -161,7 +176,32 @@ async function verifyLog(
       where: where(log.head_seq),
       message: 'The head is not the last operation.',
     })
-  return sequence
+  return sequence - log.start + 1
+}
+
+/** True for a shipped segment that its device signed. */
+export function segmentFits(device: Uint8Array, bytes: Uint8Array): boolean {
+  const segment = decodeShippedSegment(bytes)
+  return (
+    equal(segment.device, device) &&
+    verifyEd25519(null, segmentMessage(segment), publicKey(device), segment.signature)
+  )
+}
+
+/** Chains what the signature covers, whatever log it stands in. */
+function endsIn(sql: Sql, chain: LogChain, log: LogRow, segment: SegmentRow): boolean {
+  const rows = operationsUnder<OperationRow>(sql, log.ref, segment, segment.first, '*')
+  let hash = segment.previous_hash
+  for (const row of rows) {
+    const commitment = commitmentIn(row, segment.seed)
+    if (!commitment) return false
+    hash = chain.hash(row.seq, hash, commitment)
+  }
+  return rows.length === segment.count && equal(hash, segment.head_hash)
+}
+
+function headOf(sql: Sql, log: number): Uint8Array {
+  return sql.get<{ head_hash: Uint8Array }>('SELECT head_hash FROM logs WHERE ref = ?', [log])!.head_hash
 }
 
 function commitmentIn(row: OperationRow, seed: Uint8Array | null): Uint8Array | undefined {
