@@ -72,7 +72,8 @@ export class BootFile {
     rmSync(temporary, { force: true })
     const file = openSync(temporary, 'wx', 0o600)
     try {
-      writeSync(file, Buffer.concat([token.subarray(0, TOKEN_BYTES), encodeMark(mark)]))
+      const bytes = Buffer.concat([token.subarray(0, TOKEN_BYTES), encodeMark(mark)])
+      writeSync(file, bytes, 0, bytes.length, 0)
       fsyncSync(file)
     } finally {
       closeSync(file)
@@ -95,7 +96,8 @@ export class BootFile {
 
   /** Not waited for: after a power failure the mark may be behind the vault, which says nothing against it. */
   note(mark: LogMark): void {
-    if (this.#file !== undefined) writeSync(this.#file, encodeMark(mark), 0, undefined, TOKEN_BYTES)
+    if (this.#file !== undefined)
+      writeSync(this.#file, encodeMark(mark), 0, MARK_BYTES + CHECK_BYTES, TOKEN_BYTES)
   }
 
   close(): void {

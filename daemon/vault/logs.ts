@@ -44,6 +44,10 @@ export class Logs {
     return found
   }
 
+  at(ref: number): LogRow | undefined {
+    return this.#sql.get<LogRow>('SELECT * FROM logs WHERE ref = ?', [ref])
+  }
+
   find(
     space: number,
     { device, incarnation }: Pick<LogPosition, 'device' | 'incarnation'>,

@@ -287,9 +287,21 @@ async function compareRows(
   return count
 }
 
+/** A stamp made before a fork names the log that was cut; its operation may stand in a branch of it by now. */
+function sameLog(a: number, b: number, logs: Logs): boolean {
+  if (a === b) return true
+  const [one, other] = [logs.at(a), logs.at(b)]
+  return (
+    one !== undefined &&
+    other !== undefined &&
+    equal(one.device, other.device) &&
+    equal(one.origin ?? one.incarnation, other.origin ?? other.incarnation)
+  )
+}
+
 function sameStamp(a: Stamp, b: Stamp, logs: Logs): boolean {
   // A damaged stamp may name a log that is not here.
-  return a.log === b.log && compareStamps(a, b, logs.deviceOf) === 0
+  return sameLog(a.log, b.log, logs) && compareStamps(a, b, logs.deviceOf) === 0
 }
 
 function sameValue(a: Value, b: Value): boolean {
