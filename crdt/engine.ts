@@ -1,6 +1,7 @@
 import { LIMITS } from '../schema/limits.ts'
 import type { Frontier, LogPosition } from './frontier.ts'
 import type { AuditEffect, AuditEvent } from './sync-audit-events.ts'
+import type { ForkQuery } from './sync-forks.ts'
 import type { ByeReason, Frame } from './sync-frames.ts'
 import { newSession, type Session, SessionEnd, type Turn } from './sync-session-state.ts'
 import type { SnapshotEffect, SnapshotEvent } from './sync-snapshot.ts'
@@ -24,7 +25,21 @@ export type SyncEvent =
       readonly upTo: number
     }
   /** Answers the effect `apply`: all of it is durable. `missingBlobs` are hashes this space's rows name and lack. */
-  | { readonly type: 'applied'; readonly frontier: Frontier; readonly missingBlobs: readonly Uint8Array[] }
+  | {
+      readonly type: 'applied'
+      readonly frontier: Frontier
+      readonly missingBlobs: readonly Uint8Array[]
+      /** Some of it follows nothing here, and was set aside. */
+      readonly setAside?: boolean
+    }
+  /** Answers `compare-heads`, and tells of segments that were set aside: logs to ask the other side about. */
+  | { readonly type: 'parted'; readonly queries: readonly ForkQuery[] }
+  /** Answers `compare-log`; also tells the proof of a fork that was found. */
+  | {
+      readonly type: 'fork-segments'
+      readonly log: Pick<LogPosition, 'device' | 'incarnation'>
+      readonly segments: readonly Uint8Array[]
+    }
   /** Hashes this space's rows name and lack, found by another way: at the start, or after some have come. */
   | { readonly type: 'missing-blobs'; readonly hashes: readonly Uint8Array[] }
   /** Answers `apply` when a segment does not verify, fit or follow. */
@@ -77,6 +92,12 @@ export type SyncEffect =
       readonly total: number
       readonly bytes: Uint8Array
     }
+  /** Look whether each of these heads, of a log that is here, is on a branch that is here; answer `parted`. */
+  | { readonly type: 'compare-heads'; readonly heads: Frontier }
+  /** Find what follows the last of these ends that is here; answer `fork-segments`. */
+  | { readonly type: 'compare-log'; readonly query: ForkQuery }
+  /** Verify and merge; what it leads to is told by other events. */
+  | { readonly type: 'take-fork'; readonly segments: readonly Uint8Array[] }
   /** The peer holds these durably: cursors. */
   | { readonly type: 'acknowledged'; readonly positions: readonly LogPosition[] }
   /** Operations received of those announced, in this round. */

@@ -17,6 +17,12 @@ export interface LogHead extends LogPosition {
   readonly hash: Uint8Array
 }
 
+/** An operation's place, by hash: after a fork a sequence alone names several. */
+export interface LogNode {
+  readonly sequence: number
+  readonly hash: Uint8Array
+}
+
 /** What a replica of a space holds: the heads of all its logs. */
 export type Frontier = readonly LogHead[]
 

@@ -1,4 +1,5 @@
 import { LIMITS } from '../schema/limits.ts'
+import { decodeBranchSegment, isBranchSegment } from './branch.ts'
 import { type Cbor, decodeCanonical, encodeCanonical } from './cbor.ts'
 import { commitmentOf, saltOf } from './operation.ts'
 import type { SegmentHeader } from './segment.ts'
@@ -52,6 +53,11 @@ export function encodeShippedSegment(segment: ShippedSegment): Uint8Array {
  * Its parts are views into `bytes`: two hundred copies per segment would be a tenth of taking it in.
  */
 export function decodeShippedSegment(bytes: Uint8Array): ShippedSegment {
+  if (isBranchSegment(bytes)) return decodeBareSegment(decodeBranchSegment(bytes).segment)
+  return decodeBareSegment(bytes)
+}
+
+function decodeBareSegment(bytes: Uint8Array): ShippedSegment {
   const parts = decodeCanonical(bytes, true)
   if (!Array.isArray(parts) || parts.length !== 13 || parts[0] !== VERSION)
     throw new Error('not a segment of this version')

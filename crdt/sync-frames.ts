@@ -1,7 +1,7 @@
 import { LIMITS } from '../schema/limits.ts'
 import { type Cbor, encodeCanonical } from './cbor.ts'
 import type { LogFloor } from './floor.ts'
-import { type LogHead, type LogPosition, logName } from './frontier.ts'
+import { type LogHead, type LogNode, type LogPosition, logName } from './frontier.ts'
 import {
   AUDIT_NUMBER,
   type AuditFrame,
@@ -63,6 +63,17 @@ export type Frame =
       readonly total: number
       readonly bytes: Uint8Array
     }
+  /**
+   * A log that was written apart. With `ends`: where my signed segments of it end; what follows the last one that you
+   * have too? With `segments`: that, or the signed segments that prove a fork.
+   */
+  | {
+      readonly type: 'fork'
+      readonly device: Uint8Array
+      readonly incarnation: Uint8Array
+      readonly ends: readonly LogNode[]
+      readonly segments: readonly Uint8Array[]
+    }
   /** The other side broke the rules, or cannot go on: the stream ends after this. */
   | { readonly type: 'bye'; readonly reason: ByeReason }
   | AuditFrame
@@ -84,6 +95,7 @@ const NUMBER = {
   bye: 10,
   ...AUDIT_NUMBER,
   ...SNAPSHOT_NUMBER,
+  fork: 11,
 } as const satisfies Record<Frame['type'], number>
 
 /** Numbers on the wire; added to, never renumbered. */
@@ -183,6 +195,21 @@ export function decodeFrame(bytes: Uint8Array): Frame {
       if (!reason) throw new Error('a reason nobody knows')
       return { type: 'bye', reason }
     }
+    case NUMBER.fork: {
+      const [device, incarnation, ends, segments] = fieldsOf(fields, 4)
+      return {
+        type: 'fork',
+        device: bytesOf(device, 32),
+        incarnation: bytesOf(incarnation, 8),
+        ends: listOf(ends, 0, LIMITS.syncForkEnds).map((item) => {
+          const [sequence, hash] = fieldsOf(item, 2)
+          return { sequence: integerOf(sequence, 1), hash: bytesOf(hash, 32) }
+        }),
+        segments: listOf(segments, 0, LIMITS.syncForkSegments).map((item) =>
+          bytesOf(item, 1, LIMITS.syncFrameBytes),
+        ),
+      }
+    }
     default: {
       if (isAuditNumber(number)) return readAuditFrame(number, fields)
       const frame = readSnapshotFrame(number, fields)
@@ -215,6 +242,13 @@ function fieldsOfFrame(frame: Frame): Cbor[] {
       return [frame.hashes]
     case 'blob':
       return [frame.hash, frame.offset, frame.total, frame.bytes]
+    case 'fork':
+      return [
+        frame.device,
+        frame.incarnation,
+        frame.ends.map(({ sequence, hash }) => [sequence, hash]),
+        frame.segments,
+      ]
     case 'bye':
       return [BYE_NUMBER[frame.reason]]
     default:

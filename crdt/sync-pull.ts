@@ -1,5 +1,7 @@
-import { type Frontier, logName } from './frontier.ts'
+import type { SyncEvent } from './engine.ts'
+import { logName } from './frontier.ts'
 import { wantBlobs } from './sync-blobs.ts'
+import { forgetSetAside } from './sync-forks.ts'
 import type { WantedRun } from './sync-frames.ts'
 import { runOfSegment, type SegmentRun } from './sync-segment-run.ts'
 import {
@@ -83,7 +85,10 @@ export function onSegment({ session }: Turn, bytes: Uint8Array): void {
   session.pull = { ...pull, runs, waiting, bytes: pull.bytes + bytes.length }
 }
 
-export function onApplied(turn: Turn, frontier: Frontier, missingBlobs: readonly Uint8Array[]): void {
+export function onApplied(
+  turn: Turn,
+  { frontier, missingBlobs, setAside }: Extract<SyncEvent, { type: 'applied' }>,
+): void {
   const { session, effects } = turn
   holdFrontier(session, frontier)
   const { pull } = session
@@ -93,6 +98,14 @@ export function onApplied(turn: Turn, frontier: Frontier, missingBlobs: readonly
     const taken = new Map(session.taken)
     for (const { run } of pull.applying) taken.set(logName(run), run.upTo)
     session.taken = taken
+    if (setAside) {
+      const heads = sequencesOf(session.frontier)
+      const runs = pull.applying.map(({ run }) => run)
+      forgetSetAside(
+        session,
+        runs.filter((run) => (heads.get(logName(run)) ?? 0) < run.upTo),
+      )
+    }
     session.applied += operations
     session.pull = { ...pull, applying: [], bytes: pull.bytes - credit, done: pull.done + operations }
     send(turn, { type: 'ack', credit })

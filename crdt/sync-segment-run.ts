@@ -1,3 +1,4 @@
+import { decodeBranchSegment, isBranchSegment } from './branch.ts'
 import type { LogPosition } from './frontier.ts'
 
 /** Which operations a shipped segment carries: from `sequence` to `upTo`, both included. */
@@ -14,6 +15,14 @@ const NULL = 0xf6
  * with the segment, and whoever merges it decodes all of it anyway. @throws on anything that does not begin like one
  */
 export function runOfSegment(bytes: Uint8Array): SegmentRun {
+  if (!isBranchSegment(bytes)) return runOfBareSegment(bytes)
+  const { name, before, segment } = decodeBranchSegment(bytes)
+  const { device, sequence, upTo } = runOfBareSegment(segment)
+  if (sequence <= before) throw new Error('a branch that begins before itself')
+  return { device, incarnation: name, sequence: sequence - before, upTo: upTo - before }
+}
+
+function runOfBareSegment(bytes: Uint8Array): SegmentRun {
   const fields = new LeadingFields(bytes)
   fields.expect(SEGMENT_ARRAY_OF_13)
   fields.expect(VERSION)

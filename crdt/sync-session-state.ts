@@ -49,6 +49,8 @@ export interface Session extends SyncState {
   headsTold: Uint8Array | undefined
   /** The heads the other side sent last. */
   peerHeads: Frontier | undefined
+  /** Those of them that were compared with the branches here. */
+  headsCompared: Frontier | undefined
   /** What is on its way here. */
   pull: Pull | undefined
   /** By log name: the last operation taken over this stream. Never asked for again, whatever became of it. */
@@ -70,6 +72,11 @@ export interface Session extends SyncState {
   blobsWanted: readonly Uint8Array[]
   /** Hashes in hex of what was wanted in this round and has not come. */
   blobsNamed: ReadonlySet<string>
+
+  /** Questions about logs written apart, and how often something was set aside; all in this session. */
+  forksAsked: number
+  forksHeard: number
+  setAside: number
 
   /** Operations since the round began. */
   applied: number
@@ -104,6 +111,7 @@ export function newSession(limits: SyncLimits): Session {
     strangerFrames: 0,
     headsTold: undefined,
     peerHeads: undefined,
+    headsCompared: undefined,
     pull: undefined,
     taken: new Map(),
     serve: undefined,
@@ -115,6 +123,9 @@ export function newSession(limits: SyncLimits): Session {
     blobsAwaited: [],
     blobsWanted: [],
     blobsNamed: new Set(),
+    forksAsked: 0,
+    forksHeard: 0,
+    setAside: 0,
     applied: 0,
     sent: 0,
     audit: NO_AUDIT,

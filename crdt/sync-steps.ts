@@ -3,6 +3,7 @@ import type { SyncEvent } from './engine.ts'
 import { advanceAudit, forgetQuestions, onAuditEvent, onAuditFrame, wantAudit } from './sync-audit.ts'
 import { askForBlobs, onBlobFrame, onBlobRead, onWantBlobs, readBlob, wantBlobs } from './sync-blobs.ts'
 import { compare, settlePhase } from './sync-compare.ts'
+import { askWhereItParts, compareHeads, onForkFrame, tellFork } from './sync-forks.ts'
 import type { Frame } from './sync-frames.ts'
 import { exchangeMembers, membersSettled, onMembers, onMembersFrame } from './sync-members.ts'
 import { continuePull, onApplied, onSegment, onTotals, startPull } from './sync-pull.ts'
@@ -33,7 +34,13 @@ export function take(turn: Turn, event: SyncEvent): void {
       onRead(turn, event.segments)
       break
     case 'applied':
-      onApplied(turn, event.frontier, event.missingBlobs)
+      onApplied(turn, event)
+      break
+    case 'parted':
+      askWhereItParts(turn, event.queries)
+      break
+    case 'fork-segments':
+      tellFork(turn, event.log, event.segments)
       break
     case 'missing-blobs':
       wantBlobs(turn, event.hashes)
@@ -86,6 +93,7 @@ function start(turn: Turn, { frontier, members }: Extract<SyncEvent, { type: 'st
 
 function exchangeData(turn: Turn, settled: boolean): void {
   const { session } = turn
+  compareHeads(turn)
   readNext(turn)
   askForBlobs(turn)
   // A segment of a device nobody told us of yet would be refused.
@@ -140,6 +148,9 @@ function takeFrame(turn: Turn, frame: Frame): void {
       break
     case 'want-blobs':
       onWantBlobs(turn, frame.hashes)
+      break
+    case 'fork':
+      onForkFrame(turn, frame)
       break
     case 'blob':
       onBlobFrame(turn, frame)

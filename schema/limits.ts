@@ -68,6 +68,10 @@ export const LIMITS = {
   syncNowMs: 300_000,
   /** How long a stream may take to become a session; ms. */
   syncSettleMs: 5_000,
+  /** A log written apart: ends of segments told in one frame, segments in its answer, and questions in one session. */
+  syncForkEnds: 2_048,
+  syncForkSegments: 512,
+  syncForkFrames: 64,
   /** Blobs asked for at once. */
   syncBlobsAsked: 500,
   /** One frame of a sync stream, and its parts: what two devices say to each other stays small in memory. */

@@ -2,6 +2,7 @@ import type { SyncEffect, SyncEvent, SyncState } from '../../crdt/engine.ts'
 import { newSync, step } from '../../crdt/engine.ts'
 import type { Frontier } from '../../crdt/frontier.ts'
 import { type ByeReason, decodeFrame, encodeFrame } from '../../crdt/sync-frames.ts'
+import { runOfSegment } from '../../crdt/sync-segment-run.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { FrameStream } from '../network/network.ts'
@@ -47,6 +48,8 @@ export interface SyncSessionOptions {
     warn(details: object, message: string): void
   }
   readonly onDevice: (session: SyncSession, device: PeerDevice) => void
+  /** A fork was found: every session of this space is to begin anew. */
+  readonly onForked: () => void
   readonly onMembers: (members: ReplicaMembers) => void
   readonly onInSync: (session: SyncSession, totals: SyncTotals) => void
   readonly onAudited: (session: SyncSession, audited: Audited) => void
@@ -244,6 +247,22 @@ export class SyncSession {
       case 'store-blob-piece':
         this.#storing = this.#storePiece(effect)
         break
+      case 'compare-heads':
+        this.#ask(replicate('compareHeads', { heads: effect.heads }), (queries) => ({
+          type: 'parted',
+          queries,
+        }))
+        break
+      case 'compare-log':
+        this.#ask(replicate('compareLog', { query: effect.query }), (segments) => ({
+          type: 'fork-segments',
+          log: effect.query,
+          segments,
+        }))
+        break
+      case 'take-fork':
+        this.#takeFork(effect.segments)
+        break
       case 'acknowledged': {
         const device = this.#device?.device
         if (device) this.#ask(replicate('acknowledged', { device, positions: effect.positions }))
@@ -293,28 +312,53 @@ export class SyncSession {
   }
 
   #apply(segments: readonly Uint8Array[]): void {
-    this.#take(this.#options.replicate('apply', { segments }), ({ frontier, missingBlobs }) => ({
-      type: 'applied',
-      frontier,
-      missingBlobs,
-    }))
+    this.#options
+      .replicate('apply', { segments })
+      .then((applied) => {
+        const { frontier, missingBlobs, parted } = applied
+        this.#event({ type: 'applied', frontier, missingBlobs, setAside: parted.length > 0 })
+        this.#parted(applied)
+      })
+      .catch((error: unknown) => this.#refuse(error))
   }
 
   /** What the other side sent is taken in, or does not verify. */
   #take<T>(taking: Promise<T>, event: (value: T) => SyncEvent): void {
-    taking
-      .then((value) => this.#event(event(value)))
-      .catch((error: unknown) => {
-        // What does not verify is the peer's fault; a full disk or a closed worker is ours.
-        const theirs =
-          error instanceof VivimError && ['Corrupt', 'Forbidden', 'TooLarge'].includes(error.code)
-        if (!theirs) return this.#fail(error)
-        this.#options.log.warn(
-          { device: this.#device?.deviceDid, reason: error.message },
-          'operations of another device were refused',
-        )
-        this.#event({ type: 'refused' })
+    taking.then((value) => this.#event(event(value))).catch((error: unknown) => this.#refuse(error))
+  }
+
+  /** What does not verify is the peer's fault; a full disk or a closed worker is ours. */
+  #refuse(error: unknown): void {
+    const theirs = error instanceof VivimError && ['Corrupt', 'Forbidden', 'TooLarge'].includes(error.code)
+    if (!theirs) {
+      this.#fail(error)
+      return
+    }
+    this.#options.log.warn(
+      { device: this.#device?.deviceDid, reason: error.message },
+      'operations of another device were refused',
+    )
+    this.#event({ type: 'refused' })
+  }
+
+  /** Proof that a log was written apart, or what follows where it parts. */
+  #takeFork(segments: readonly Uint8Array[]): void {
+    this.#options
+      .replicate('apply', { segments })
+      .then((applied) => {
+        if (!this.ended) this.#event({ type: 'committed', frontier: applied.frontier })
+        this.#parted(applied)
       })
+      .catch((error: unknown) => this.#refuse(error))
+  }
+
+  /** A log that was cut in two has other heads now: what was said of it before is void, and a new session begins. */
+  #parted({ parted, evidence }: ReturnType<ReplicaActions['apply']>): void {
+    if (parted.length > 0) this.#event({ type: 'parted', queries: parted })
+    const [first] = evidence
+    if (!first) return
+    this.#event({ type: 'fork-segments', log: runOfSegment(first), segments: evidence })
+    this.#options.onForked()
   }
 
   #askForBlobs(): void {

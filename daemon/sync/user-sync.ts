@@ -383,6 +383,7 @@ export class UserSync {
         network.allowGossip(running.peerId)
         void ifOpen('seen', { device: device.device, connected: true })
       },
+      onForked: () => this.#beginAnew(),
       onMembers: (members) => this.#members(members, session),
       onInSync: (running, { applied, sent }) => {
         const device = running.device
@@ -408,6 +409,13 @@ export class UserSync {
     void ifOpen('seen', { device: device.device, connected: false })
     if (reason === 'refused' || session.failed) link.failedForGood()
     link.retryLater(() => void this.#redial(device.deviceDid), this.#options.random(1)[0]! / 255)
+  }
+
+  /** After a fork the heads of a log are others than those that were told. */
+  #beginAnew(): void {
+    this.#options.count('sync.forks')
+    for (const session of [...this.#sessions]) session.close('busy')
+    for (const link of this.#links.values()) link.hurry()
   }
 
   #liveUpdates(): LiveUpdates {

@@ -126,6 +126,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     'sync.status': () => sync.status(),
     'sync.cursors': () => sync.cursors(),
     'sync.holds': (params) => sync.holds(params),
+    'sync.forks': () => sync.forks(),
     'sync.erasures': (params) => sync.erasures(params),
     'sync.erasures.confirm': (params) => sync.confirmErasures(params),
     'sync.compact': () => upkeep.run(createPace(), true),

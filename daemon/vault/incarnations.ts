@@ -55,7 +55,9 @@ export class Incarnations {
   begin(): OwnLog {
     const last = this.#own()
     const incarnation = this.#random(8)
-    const began = last !== undefined && last.head_seq > 0
+    const began =
+      last !== undefined &&
+      (last.head_seq > 0 || this.#sql.get('SELECT 1 FROM logs WHERE parent = ?', [last.ref]) !== undefined)
     if (last && !began) this.#sql.run('DELETE FROM logs WHERE ref = ?', [last.ref])
     if (last) this.#sql.run('UPDATE segments SET closed = 1 WHERE log = ?', [last.ref])
     this.#sql.run(

@@ -13,6 +13,11 @@ export interface LogRow {
   readonly incarnation: Uint8Array
   readonly head_seq: number
   readonly head_hash: Uint8Array
+  /** Of a branch: the incarnation it is chained under; `incarnation` is the branch's name. */
+  readonly origin: Uint8Array | null
+  /** Of a branch: the log with the operation before `start`, its first. */
+  readonly parent: number | null
+  readonly start: number
 }
 
 /** The logs this vault knows. */
@@ -37,6 +42,10 @@ export class Logs {
       this.#devices.set(ref, found)
     }
     return found
+  }
+
+  at(ref: number): LogRow | undefined {
+    return this.#sql.get<LogRow>('SELECT * FROM logs WHERE ref = ?', [ref])
   }
 
   find(
@@ -65,14 +74,14 @@ export class Logs {
     this.#sql.run('UPDATE logs SET head_seq = ?, head_hash = ? WHERE ref = ?', [sequence, hash, ref])
   }
 
-  /** The heads of all logs that hold something. */
+  /** The heads of all logs that hold something; a branch counts from its first operation. */
   frontier(space: number): Frontier {
     return this.list(space)
-      .filter(({ head_seq }) => head_seq > 0)
-      .map(({ device, incarnation, head_seq, head_hash }) => ({
+      .filter(({ head_seq, start }) => head_seq >= start)
+      .map(({ device, incarnation, head_seq, head_hash, start }) => ({
         device,
         incarnation,
-        sequence: head_seq,
+        sequence: head_seq - start + 1,
         hash: head_hash,
       }))
   }

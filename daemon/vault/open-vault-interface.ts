@@ -7,12 +7,13 @@ import type { Database } from './database.ts'
 import type { RowName } from './erasure.ts'
 import type { Erasures } from './erasures.ts'
 import type { FloorPositions } from './floor-positions.ts'
+import type { Forks } from './forks.ts'
 import type { HeldOperations } from './held-operations.ts'
 import type { Logs } from './logs.ts'
 import type { Members, ReadMember } from './members.ts'
 import type { MembershipRecords } from './membership-records.ts'
+import type { Received } from './received.ts'
 import type { FoundOperations, RowRemaker } from './remake-rows.ts'
-import type { Received } from './remote-operations.ts'
 import type { RowStore } from './row-store.ts'
 import type { Vault, VaultTransaction } from './vault.ts'
 
@@ -47,6 +48,7 @@ export interface OpenVault extends Vault {
   readonly authority: Authority
   readonly held: HeldOperations
   readonly erasures: Erasures
+  readonly forks: Forks
   /** Called after a commit that made or took in operations. */
   onCommit: () => void
   /** Counts the commits that may have changed facts since it was opened. */

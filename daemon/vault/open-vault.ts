@@ -16,6 +16,7 @@ import { Erasures } from './erasures.ts'
 import { columnsOf, entityOf } from './fact-columns.ts'
 import { FloorPositions } from './floor-positions.ts'
 import { forgetRows } from './forgetting.ts'
+import { Forks } from './forks.ts'
 import { HeldOperations } from './held-operations.ts'
 import { Incarnations, type OwnLog } from './incarnations.ts'
 import { Logs } from './logs.ts'
@@ -26,8 +27,9 @@ import type { Follow, OpenVault, VaultOptions } from './open-vault-interface.ts'
 import { OperationLog } from './operation-log.ts'
 import { insistNotForgotten } from './pending-floor.ts'
 import { metaText, prepareSpace } from './prepare-space.ts'
+import { nothingReceived, type Received } from './received.ts'
 import { type FoundOperations, RowRemaker } from './remake-rows.ts'
-import { nothingReceived, type Received, RemoteOperations } from './remote-operations.ts'
+import { RemoteOperations } from './remote-operations.ts'
 import { RowStore, type StampedOperation } from './row-store.ts'
 import { Sealing } from './sealing.ts'
 import { readSegments } from './segment-reader.ts'
@@ -82,6 +84,7 @@ class FileVault implements OpenVault {
   readonly mayWrite: (device: Uint8Array) => boolean
   readonly signAsDevice: (message: Uint8Array) => Uint8Array
   readonly verifyAsDevice: OpenVault['verifyAsDevice']
+  readonly forks: Forks
   onCommit: () => void = () => {}
   #changes = 0
   readonly #tag: Uint8Array
@@ -147,9 +150,12 @@ class FileVault implements OpenVault {
       now: options.now,
     })
     this.remaker = new RowRemaker(this, this.#erased)
+    this.forks = new Forks(database, space, spaceId)
     this.#remote = new RemoteOperations({
       sql: database,
       logs: this.logs,
+      branches: this.forks.branches,
+      forks: this.forks,
       rows: this.rows,
       held: this.held,
       erased: this.#erased,
@@ -232,6 +238,7 @@ class FileVault implements OpenVault {
     const received = this.#transact(() => {
       const clock = this.#clock
       const taken = take()
+      // Somebody else writes this device's log: a copy of this vault. It goes on in one of its own.
       if (taken.ownLogGrew) this.#beginIncarnation()
       this.#clock = taken.clock
       const hidden = this.#eraser.hide(taken.hidden)
@@ -247,7 +254,6 @@ class FileVault implements OpenVault {
     return received
   }
 
-  /** Somebody else writes this device's log: a copy of this vault. It goes on in one of its own. */
   #beginIncarnation(): void {
     this.#own = this.#incarnations.begin()
     this.#log = this.#openLog(this.#own)
@@ -280,13 +286,9 @@ class FileVault implements OpenVault {
   readSegments(log: LogPosition, maxBytes: number): { segments: Uint8Array[]; upTo: number } {
     const found = this.logs.find(this.space, log)
     if (!found) return { segments: [], upTo: log.sequence - 1 }
-    const { ref, device, incarnation } = found
-    return readSegments(
-      this.database,
-      { ref, device, incarnation, space: privateSpaceId(this.did) },
-      log.sequence,
-      maxBytes,
-    )
+    const source = { ...found, space: privateSpaceId(this.did) }
+    const read = readSegments(this.database, source, log.sequence + found.start - 1, maxBytes)
+    return { ...read, upTo: read.upTo - found.start + 1 }
   }
 
   transactDerived<T>(work: (tx: VaultTransaction) => T): T {

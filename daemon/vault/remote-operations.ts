@@ -1,5 +1,6 @@
+import { isBranchSegment } from '../../crdt/branch.ts'
 import { deviceTag } from '../../crdt/device.ts'
-import { type ClockState, receive } from '../../crdt/hlc.ts'
+import type { ClockState } from '../../crdt/hlc.ts'
 import { GENESIS_HASH, LogChain } from '../../crdt/log.ts'
 import { decodeOperation, type Operation } from '../../crdt/operation.ts'
 import { segmentMessage } from '../../crdt/segment.ts'
@@ -8,42 +9,25 @@ import { validityOf } from '../../crdt/validity.ts'
 import { ENTITY_BY_NUMBER } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
-import type { Authority, OperationRun } from './authority.ts'
+import type { Authority } from './authority.ts'
+import type { Branches } from './branches.ts'
 import { dropSeed, type ErasedMarkers } from './erasure.ts'
-import type { Erasure, Erasures } from './erasures.ts'
+import type { Erasures } from './erasures.ts'
 import type { FloorPositions } from './floor-positions.ts'
+import type { Forks } from './forks.ts'
 import type { HeldOperations } from './held-operations.ts'
 import type { LogRow, Logs } from './logs.ts'
-import { operationsIn, type Refolded, refold } from './refold.ts'
-import { insertRows, insertSql, type RowStore, type StampedOperation } from './row-store.ts'
+import { Batch, type Received } from './received.ts'
+import { operationsIn, refold } from './refold.ts'
+import { insertRows, insertSql, type RowStore } from './row-store.ts'
+import { placeOf, type SegmentPlace } from './segment-place.ts'
 import type { Sql, SqlValue } from './sql.ts'
-
-/** What one batch of segments did. */
-export interface Received {
-  /** Operations that were new. */
-  readonly operations: number
-  readonly merged: readonly StampedOperation[]
-  /** What was made again without operations that turned out not to count. */
-  readonly refolded: Refolded
-  /** Rows their owner erased for good elsewhere. */
-  readonly erased: readonly Erasure[]
-  /** Rows one device erased among too many: they are hidden, and erased later. */
-  readonly hidden: readonly Erasure[]
-  /** The clock after hearing of all of them. */
-  readonly clock: ClockState
-  /** Our own log has grown: a copy of the vault had lost what a peer still has. */
-  readonly ownLogGrew: boolean
-}
-
-/** Of a commit that changed no facts. */
-export function nothingReceived(clock: ClockState): Received {
-  const refolded = { operations: [], conversations: [] }
-  return { operations: 0, merged: [], refolded, erased: [], hidden: [], clock, ownLogGrew: false }
-}
 
 export interface RemoteOperationsOptions {
   readonly sql: Sql
   readonly logs: Logs
+  readonly branches: Branches
+  readonly forks: Forks
   readonly rows: RowStore
   readonly held: HeldOperations
   readonly erased: ErasedMarkers
@@ -98,7 +82,7 @@ export class RemoteOperations {
   /** @throws VivimError `Forbidden` for a device that may not write here, `Corrupt` for what does not verify */
   receive(segments: readonly Uint8Array[], clock: ClockState, now: number): Received {
     const batch = new Batch(clock, now)
-    for (const bytes of segments) this.#segment(decode(bytes), batch)
+    for (const bytes of segments) this.#segment(decode(bytes), isBranchSegment(bytes), batch)
     return this.#finish(batch, true)
   }
 
@@ -137,7 +121,7 @@ export class RemoteOperations {
     return batch.received(ownLog(), refolded)
   }
 
-  #segment(segment: ShippedSegment, batch: Batch): void {
+  #segment(segment: ShippedSegment, ofBranch: boolean, batch: Batch): void {
     const { spaceId, isCertified, verify } = this.#deps
     if (!equal(segment.space, spaceId)) throw invalid('of another space')
     if (!isCertified(segment.device))
@@ -145,22 +129,45 @@ export class RemoteOperations {
     const last = segment.first + segment.count - 1
     const log = this.#deps.logs.find(this.#deps.space, segment)
     const head = log?.head_seq ?? 0
-    if (last <= head) return
-    const end = log && this.#deps.floors.closedAt(log.ref)
-    // Its device was away too long: it goes on in another log, and says there what still counts.
-    if (end !== undefined && last > end) return
-    if (segment.from > head + 1) throw invalid('with a gap before it')
+    const forked = log !== undefined && this.#deps.branches.isForked(log)
     const missing = log && this.#deps.floors.missingUpTo(log.ref)
-    // Where a snapshot stands for its beginning, the chain is checked from there on.
+    if (!forked) {
+      // Where a snapshot stands for a log's beginning there is nothing to compare with.
+      const unseen = missing !== undefined && last <= missing.seq
+      if (last <= head && (unseen || equal(this.#hashAt(log, last), segment.headHash))) return
+      const end = log && this.#deps.floors.closedAt(log.ref)
+      // Its device was away too long: it goes on in another log, and says there what still counts.
+      if (end !== undefined && last > end) return
+      if (segment.from > head + 1) {
+        // What the branches share may still be on its way, or this goes on where another branch was set aside.
+        if (!ofBranch && !log) throw invalid('with a gap before it')
+        batch.apart.push(segment)
+        return
+      }
+    }
     const inside = missing !== undefined && segment.first <= missing.seq
-    if (!inside && !equal(this.#hashAt(log, segment.first - 1), segment.previousHash))
-      throw invalid('of another branch')
-    const arrived = this.#chain(segment, log, head)
+    const follows =
+      last > head &&
+      segment.from <= head + 1 &&
+      !forked &&
+      (inside || equal(this.#hashAt(log, segment.first - 1), segment.previousHash))
+    const arrived = follows ? this.#chain(segment, head, log?.head_hash ?? GENESIS_HASH, log) : undefined
     if (!verify(segment.device, segmentMessage(segment), segment.signature))
       throw invalid('with a bad signature')
-    const ref = log?.ref ?? this.#deps.logs.add(this.#deps.space, segment)
-    this.#store(ref, segment, arrived)
-    const held = this.#judge(ref, segment, head, batch)
+    if (arrived) this.#take(log ?? this.#newLog(segment), segment, arrived, batch)
+    else this.#branch(segment, batch)
+  }
+
+  #newLog(segment: ShippedSegment): LogRow {
+    const { logs, space } = this.#deps
+    logs.add(space, segment)
+    return logs.find(space, segment)!
+  }
+
+  #take(log: LogRow, segment: ShippedSegment, arrived: readonly Arrived[], batch: Batch): void {
+    const { ref } = log
+    this.#store(log, segment, arrived)
+    const held = this.#judge(log, segment, batch)
     for (const { operation, erased, seq, hash } of arrived) {
       if (held) this.#deps.held.add(ref, seq, 'membership', null)
       else if (operation) this.#place(operation, erased, { log: ref, seq, hash }, batch)
@@ -170,14 +177,9 @@ export class RemoteOperations {
   }
 
   /** Judges what was stored, and what was there before where that may change; answers whether it has to wait. */
-  #judge(
-    ref: number,
-    { first, count, device, incarnation }: ShippedSegment,
-    head: number,
-    batch: Batch,
-  ): boolean {
-    const { authority, logs, space } = this.#deps
-    const log = logs.find(space, { device, incarnation })!
+  #judge(log: LogRow, { first, count }: ShippedSegment, batch: Batch): boolean {
+    const { authority } = this.#deps
+    const { ref, head_seq: head } = log
     const verdict = authority.judge(log, first)
     if (first > head && !authority.reachesCutOff(log, first, first + count - 1)) return verdict.held
     // A signature that supersedes an earlier one may name another head; a cut-off may be of another branch.
@@ -186,14 +188,66 @@ export class RemoteOperations {
     return verdict.held
   }
 
-  /** The operations beyond our head, each hash made from the one before; the last must be the segment's head. */
-  #chain(segment: ShippedSegment, log: LogRow | undefined, head: number): Arrived[] {
+  /** A segment of a log that is written apart, or seems to be: finds its branch, or begins it. */
+  #branch(segment: ShippedSegment, batch: Batch): void {
+    const { branches } = this.#deps
+    const { device, incarnation } = segment
+    const family = branches.family(device, incarnation)
+    const place = placeOf(branches, family, segment)
+    if (place.kind === 'broken') throw invalid('that ends in another operation')
+    if (place.kind === 'apart') batch.apart.push({ device, incarnation })
+    if (place.kind !== 'new') return
+    const { sequence, previous } = place
+    const parent = branches.holding(family, { sequence: sequence - 1, hash: previous }) ?? family[0]
+    const arrived = this.#chain(segment, sequence - 1, previous, parent)!
+    if (!parent || (parent.head_seq === sequence - 1 && !branches.isForked(parent)))
+      this.#take(parent ?? this.#newLog(segment), segment, arrived, batch)
+    else this.#fork(parent, place, segment, arrived, batch)
+  }
+
+  /** An operation beside the one that follows its predecessor here: both are kept, each on a branch of its own. */
+  #fork(
+    parent: LogRow,
+    { sequence, hash, previous }: Extract<SegmentPlace, { kind: 'new' }>,
+    segment: ShippedSegment,
+    arrived: readonly Arrived[],
+    batch: Batch,
+  ): void {
+    const { branches } = this.#deps
+    const own = parent.ref === this.#deps.ownLog()
+    const present = this.#present(parent, sequence, batch)
+    const cut = { ...parent, head_seq: sequence - 1, head_hash: previous }
+    const branch = branches.begin(cut, { sequence, hash })
+    this.#take(branch, segment, arrived, batch)
+    this.#deps.forks.prove(present, branch, sequence, batch.now)
+    for (const log of [present, branch]) batch.evidence.push(...this.#deps.forks.evidence(log))
+    // The log is nobody's any more: who wrote it goes on in another.
+    if (own) batch.grown.add(parent.ref)
+  }
+
+  /** The branch that was here first. */
+  #present(parent: LogRow, sequence: number, batch: Batch): LogRow {
+    const { branches, logs, space } = this.#deps
+    if (parent.head_seq < sequence) return logs.list(space).find((log) => log.parent === parent.ref)!
+    const branch = branches.split(parent, sequence)
+    batch.moved(parent.ref, sequence, branch.ref)
+    return branch
+  }
+
+  /** The operations after `head`, each hash made from the one before; the last must be the segment's head. */
+  #chain(
+    segment: ShippedSegment,
+    head: number,
+    headHash: Uint8Array,
+    log: LogRow | undefined,
+  ): Arrived[] | undefined {
     const chain = new LogChain(segment)
     const tag = deviceTag(segment.device)
     const last = segment.first + segment.count - 1
-    let previous = log?.head_hash ?? GENESIS_HASH
+    let previous = headHash
     let before = log && this.#lastStamp(log.ref, head)
     const arrived: Arrived[] = []
+    let grows = true
     for (let seq = head + 1; seq <= last; seq++) {
       const { commitment, salt } = commitmentIn(segment, seq)
       const hash = chain.hash(seq, previous, commitment)
@@ -203,22 +257,28 @@ export class RemoteOperations {
       const operation = body && decodeBody(body)
       if (operation) {
         if (!equal(operation.hlc.device, tag)) throw invalid("with another device's stamp")
-        if (before && !isLater(operation.hlc, before)) throw invalid('whose stamps do not grow')
+        grows &&= before === undefined || isLater(operation.hlc, before)
         before = operation.hlc
       }
       // A marker is an HMAC: made once, here, for storing and for merging.
       const erased = operation !== undefined && this.#deps.erased.covers(operation)
       arrived.push({ seq, hash, commitment, body, salt, operation, erased })
     }
-    if (!equal(previous, segment.headHash)) throw invalid('that ends in another operation')
+    // Of another branch the operations before these are not the ones here.
+    if (!equal(previous, segment.headHash)) return undefined
+    if (!grows) throw invalid('whose stamps do not grow')
     return arrived
   }
 
-  #store(ref: number, segment: ShippedSegment, arrived: readonly Arrived[]): void {
-    const { sql } = this.#deps
-    const hollow = arrived.some(({ body, erased }) => !body || erased)
-    const stored = sql.get<{ seed: Uint8Array | null }>(
-      'SELECT seed FROM segments WHERE log = ? AND first = ?',
+  #store(log: LogRow, segment: ShippedSegment, arrived: readonly Arrived[]): void {
+    const { sql, branches } = this.#deps
+    const { ref } = log
+    const shared = segment.first < log.start
+    if (shared) branches.dropSeeds(log, segment.first)
+    // Under a signature that covers a fork each operation keeps its salt: one seed in two places could not be dropped.
+    const hollow = shared || arrived.some(({ body, erased }) => !body || erased)
+    const stored = sql.get<{ seed: Uint8Array | null; head_hash: Uint8Array }>(
+      'SELECT seed, head_hash FROM segments WHERE log = ? AND first = ?',
       [ref, segment.first],
     )
     const keepsSeed = segment.seed !== undefined && !hollow && (stored === undefined || stored.seed !== null)
@@ -253,6 +313,7 @@ export class RemoteOperations {
         segment.signature,
       ],
     )
+    if (shared && stored) branches.supersede(log, segment, stored.head_hash)
     this.#deps.logs.advance(ref, segment.first + segment.count - 1, segment.headHash)
   }
 
@@ -322,39 +383,6 @@ export class RemoteOperations {
       [log, head],
     )
     return row && decodeOperation(row.body).hlc
-  }
-}
-
-class Batch {
-  readonly merging: StampedOperation[] = []
-  erased: Erasure[] = []
-  readonly hidden: Erasure[] = []
-  readonly grown = new Set<number>()
-  /** Operations that were merged and count no more. */
-  readonly nowVoid: OperationRun[] = []
-  readonly now: number
-  operations = 0
-  #clock: ClockState
-
-  constructor(clock: ClockState, now: number) {
-    this.#clock = clock
-    this.now = now
-  }
-
-  hear(stamp: ClockState): void {
-    this.#clock = receive(this.#clock, stamp)
-  }
-
-  received(ownLog: number, refolded: Refolded): Received {
-    return {
-      operations: this.operations,
-      merged: this.merging,
-      refolded,
-      erased: this.erased,
-      hidden: this.hidden,
-      clock: this.#clock,
-      ownLogGrew: this.grown.has(ownLog),
-    }
   }
 }
 

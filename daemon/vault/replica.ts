@@ -1,7 +1,8 @@
 import { encodeCanonical } from '../../crdt/cbor.ts'
-import type { Frontier, LogPosition } from '../../crdt/frontier.ts'
+import { type Frontier, type LogPosition, logName } from '../../crdt/frontier.ts'
 import { sha256 } from '../../crdt/hash.ts'
 import type { ItemName } from '../../crdt/range-fingerprints.ts'
+import type { ForkQuery } from '../../crdt/sync-forks.ts'
 import type { KnownFloors } from '../../crdt/sync-snapshot-state.ts'
 import {
   Conversation,
@@ -18,7 +19,7 @@ import { forgetTraces } from './conversation-traces.ts'
 import type { RowName } from './erasure.ts'
 import type { OpenVault } from './open-vault.ts'
 import type { Pace } from './pace.ts'
-import type { Received } from './remote-operations.ts'
+import type { Received } from './received.ts'
 import { type Installed, installSnapshot } from './snapshot-install.ts'
 import { Snapshots } from './snapshots.ts'
 import type { StateAudit } from './state-audit.ts'
@@ -52,7 +53,15 @@ export interface ReplicaActions extends AuditActions {
     readonly frontier: Frontier
     readonly operations: number
     readonly missingBlobs: readonly Uint8Array[]
+    /** Logs to ask the other device about: what it sent of them follows nothing here. */
+    readonly parted: readonly ForkQuery[]
+    /** Segments that prove a fork found just now. */
+    readonly evidence: readonly Uint8Array[]
   }
+  /** Of these heads of another device, the logs that it has another branch of. */
+  compareHeads(params: { readonly heads: Frontier }): readonly ForkQuery[]
+  /** Segments that follow where a log parts from another device's. */
+  compareLog(params: { readonly query: ForkQuery }): readonly Uint8Array[]
   missingBlobs(params: Record<never, never>): readonly Uint8Array[]
   readBlob(params: {
     readonly hash: Uint8Array
@@ -135,13 +144,20 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
     },
     read: ({ log, maxBytes }) => vault.readSegments(log, maxBytes),
     apply: ({ segments }) => {
-      const { operations } = takeIn(options, (follow) => vault.receive(segments, follow))
+      const { operations, apart, evidence } = takeIn(options, (follow) => vault.receive(segments, follow))
       return {
         frontier: vault.logs.frontier(vault.space),
         operations,
         missingBlobs: blobs.missing(LIMITS.syncBlobsAsked),
+        parted: queriesOf(vault, apart),
+        evidence,
       }
     },
+    compareHeads: ({ heads }) => {
+      const queries = heads.flatMap((head) => vault.forks.suspect(head) ?? [])
+      return distinct(queries)
+    },
+    compareLog: ({ query }) => vault.forks.answer(query),
     missingBlobs: () => blobs.missing(LIMITS.syncBlobsAsked),
     readBlob: ({ hash, offset, maxBytes }) => blobs.read(hash, offset, maxBytes),
     storeBlobPiece: (piece) => {
@@ -184,6 +200,14 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
 /** First 8 bytes of SHA-256 over the CBOR array of the documents in byte order. */
 function membersDigest(documents: readonly Uint8Array[]): Uint8Array {
   return sha256(encodeCanonical([...documents].sort(Buffer.compare))).slice(0, 8)
+}
+
+function queriesOf(vault: OpenVault, apart: Received['apart']): ForkQuery[] {
+  return distinct(apart).map(({ device, incarnation }) => vault.forks.query(device, incarnation))
+}
+
+function distinct<T extends Pick<LogPosition, 'device' | 'incarnation'>>(logs: readonly T[]): T[] {
+  return [...new Map(logs.map((log) => [logName(log), log])).values()]
 }
 
 /** Merges held operations that are due; at the start of a program also those it may know by now. */

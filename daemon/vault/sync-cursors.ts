@@ -32,7 +32,7 @@ export class SyncCursors {
       this.#sql.run(
         `INSERT INTO sync_cursors (device, log, sequence, acknowledged_at) VALUES (?, ?, ?, ?)
          ON CONFLICT (device, log) DO UPDATE SET sequence = excluded.sequence, acknowledged_at = excluded.acknowledged_at`,
-        [device, log.ref, Math.min(position.sequence, log.head_seq), now],
+        [device, log.ref, Math.min(position.sequence + log.start - 1, log.head_seq), now],
       )
     }
   }
@@ -61,7 +61,7 @@ export class SyncCursors {
       [device],
     )
     const { behind } = this.#sql.get<{ behind: number | null }>(
-      `SELECT sum(l.head_seq - ifnull(c.sequence, 0)) AS behind FROM logs l
+      `SELECT sum(l.head_seq - ifnull(c.sequence, l.start - 1)) AS behind FROM logs l
        LEFT JOIN sync_cursors c ON c.log = l.ref AND c.device = ?1
        WHERE l.space = ?2 AND l.device <> ?1`,
       [device, this.#space],
@@ -79,9 +79,9 @@ export class SyncCursors {
     device: Uint8Array,
   ): { readonly log: number; readonly sequence: number; readonly head: number }[] {
     return this.#sql.all(
-      `SELECT l.ref AS log, ifnull(c.sequence, 0) AS sequence, l.head_seq AS head FROM logs l
+      `SELECT l.ref AS log, ifnull(c.sequence, l.start - 1) AS sequence, l.head_seq AS head FROM logs l
        LEFT JOIN sync_cursors c ON c.log = l.ref AND c.device = ?1
-       WHERE l.space = ?2 AND l.device <> ?1 AND l.head_seq > 0 ORDER BY l.ref`,
+       WHERE l.space = ?2 AND l.device <> ?1 AND l.head_seq >= l.start ORDER BY l.ref`,
       [device, this.#space],
     )
   }

@@ -13,7 +13,7 @@ import { createPace, type Pace } from './pace.ts'
 import { decodeCursor, pageOf } from './paging.ts'
 import type { StateAudit } from './state-audit.ts'
 import type { SyncCursors } from './sync-cursors.ts'
-import { type Problem, verifySpace } from './verify.ts'
+import { type Problem, segmentFits, verifySpace } from './verify.ts'
 
 /** The owner's view of replication: state, flight recorder, and the check of it all. */
 export class SyncView {
@@ -148,6 +148,25 @@ export class SyncView {
     return first.length === 0 ? null : Math.min(...first) - 1
   }
 
+  forks(): Result<'sync.forks'> {
+    const items = this.#vault.forks.list().map((fork) => {
+      const deviceDid = this.#didOf(fork.device)
+      return {
+        deviceDid,
+        name: this.#devices.nameOf(deviceDid),
+        incarnation: Buffer.from(fork.incarnation).toString('hex'),
+        sequence: fork.sequence,
+        foundAt: fork.foundAt,
+        resolved: fork.resolved,
+        branches: fork.branches.map(({ first, head }) => ({
+          hash: Buffer.from(first).toString('hex'),
+          operations: head.sequence - fork.sequence + 1,
+        })),
+      }
+    })
+    return { items, nextCursor: null }
+  }
+
   erasures({ limit }: Params<'sync.erasures'>): Result<'sync.erasures'> {
     const { erasures, members, purgePending, logs, ownLog, authority } = this.#vault
     const own = logs.deviceOf(ownLog).device
@@ -248,7 +267,14 @@ export class SyncView {
     const { logs, space, did } = this.#vault
     const pace = createPace()
     const found = await verifySpace(this.#vault, logs, space, privateSpaceId(did), pace)
-    const problems = [...found.problems, ...(await this.#contentProblems(pace))]
+    const proofs = this.#vault.forks.badProofs(segmentFits).map(
+      (where): Problem => ({
+        kind: 'signature',
+        where,
+        message: 'The proof of the fork does not verify.',
+      }),
+    )
+    const problems = [...found.problems, ...proofs, ...(await this.#contentProblems(pace))]
     return { ok: problems.length === 0, operations: found.operations, rows: found.rows, problems }
   }
 

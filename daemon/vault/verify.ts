@@ -3,6 +3,7 @@ import { GENESIS_HASH, LogChain } from '../../crdt/log.ts'
 import { mergeOperation, TOMBSTONE } from '../../crdt/merge.ts'
 import { commitmentOf, decodeOperation, saltOf } from '../../crdt/operation.ts'
 import { segmentMessage } from '../../crdt/segment.ts'
+import { decodeShippedSegment } from '../../crdt/shipped-segment.ts'
 import { compareStamps, type RowStamps, type Stamp, unpackStamps } from '../../crdt/stamps.ts'
 import { validityOf } from '../../crdt/validity.ts'
 import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
@@ -13,6 +14,7 @@ import { HeldOperations } from './held-operations.ts'
 import type { LogRow, Logs } from './logs.ts'
 import type { Pace } from './pace.ts'
 import { valueByNumber } from './row-store.ts'
+import { operationsUnder } from './segment-reader.ts'
 import { snapshotRows } from './snapshot-rows.ts'
 import type { Sql } from './sql.ts'
 import { factRows } from './state-digest.ts'
@@ -104,18 +106,26 @@ async function verifyLog(
 ): Promise<number> {
   const where = (sequence: number) => `log ${log.ref} operation ${sequence}`
   const key = publicKey(log.device)
-  const chain = new LogChain({ space: spaceId, device: log.device, incarnation: log.incarnation })
+  const chain = new LogChain({
+    space: spaceId,
+    device: log.device,
+    incarnation: log.origin ?? log.incarnation,
+  })
   const held = new HeldOperations(sql)
   const erasures = new Erasures(sql, logs, log.space)
   const missing = new FloorPositions(sql, logs, log.space).missingUpTo(log.ref)
-  let previous = missing?.hash ?? GENESIS_HASH
-  let sequence = missing?.seq ?? 0
+  // A branch goes on from the log it shares with the others; a snapshot stands for what is missing.
+  const started = log.parent === null ? GENESIS_HASH : headOf(sql, log.parent)
+  let previous = missing?.hash ?? started
+  let sequence = missing?.seq ?? log.start - 1
+  const before = sequence
   const segments = sql.all<SegmentRow>('SELECT * FROM segments WHERE log = ? ORDER BY first', [log.ref])
   for (const segment of segments) {
     await pace()
-    // The first segment may have begun before the snapshot that stands for what is missing.
-    const inside = sequence === missing?.seq && segment.first <= sequence
-    if (!inside && (segment.first !== sequence + 1 || !equal(segment.previous_hash, previous)))
+    // The first segment may have begun in what is shared, or before the snapshot.
+    const shares = sequence === before && segment.first <= before
+    const follows = segment.first === sequence + 1 && equal(segment.previous_hash, previous)
+    if (shares ? segment.first + segment.count <= before + 1 : !follows)
       problems.push({
         kind: 'chain',
         where: where(segment.first),
@@ -124,7 +134,7 @@ async function verifyLog(
     const message = segmentMessage({
       space: spaceId,
       device: log.device,
-      incarnation: log.incarnation,
+      incarnation: log.origin ?? log.incarnation,
       first: segment.first,
       count: segment.count,
       previousHash: segment.previous_hash,
@@ -141,6 +151,12 @@ async function verifyLog(
       'SELECT * FROM sync_operations WHERE log = ? AND seq >= ? AND seq < ? ORDER BY seq',
       [log.ref, segment.first, segment.first + segment.count],
     )
+    if (rows.length !== segment.count && !endsIn(sql, chain, log, segment))
+      problems.push({
+        kind: 'chain',
+        where: where(segment.first),
+        message: 'The segment ends in another operation.',
+      })
     for (const row of rows) {
       sequence++
       const commitment = commitmentIn(row, segment.seed)
@@ -160,7 +176,7 @@ async function verifyLog(
       const hidden = erasures.hiddenKey(log.ref, row.seq)
       if (hidden !== undefined) addToFold(fold, logs, log.ref, row, problems, where(row.seq), hidden)
     }
-    if (!equal(previous, segment.head_hash))
+    if (rows.length === segment.count && !equal(previous, segment.head_hash))
       problems.push({
         kind: 'chain',
         where: where(sequence),
@@ -173,7 +189,7 @@ async function verifyLog(
       where: where(log.head_seq),
       message: 'The head is not the last operation.',
     })
-  return sequence - (missing?.seq ?? 0)
+  return sequence - before
 }
 
 /** Where this vault began again from a snapshot, its rows are what operations are folded onto. */
@@ -183,6 +199,31 @@ function addSnapshotRows(sql: Sql, fold: Fold): void {
     fold.set(table, rows)
     rows.set(key, { stamps: unpackStamps(clock), values: new Map(columns) })
   }
+}
+
+/** True for a shipped segment that its device signed. */
+export function segmentFits(device: Uint8Array, bytes: Uint8Array): boolean {
+  const segment = decodeShippedSegment(bytes)
+  return (
+    equal(segment.device, device) &&
+    verifyEd25519(null, segmentMessage(segment), publicKey(device), segment.signature)
+  )
+}
+
+/** Chains what the signature covers, whatever log it stands in. */
+function endsIn(sql: Sql, chain: LogChain, log: LogRow, segment: SegmentRow): boolean {
+  const rows = operationsUnder<OperationRow>(sql, log.ref, segment, segment.first, '*')
+  let hash = segment.previous_hash
+  for (const row of rows) {
+    const commitment = commitmentIn(row, segment.seed)
+    if (!commitment) return false
+    hash = chain.hash(row.seq, hash, commitment)
+  }
+  return rows.length === segment.count && equal(hash, segment.head_hash)
+}
+
+function headOf(sql: Sql, log: number): Uint8Array {
+  return sql.get<{ head_hash: Uint8Array }>('SELECT head_hash FROM logs WHERE ref = ?', [log])!.head_hash
 }
 
 function commitmentIn(row: OperationRow, seed: Uint8Array | null): Uint8Array | undefined {
@@ -268,9 +309,21 @@ async function compareRows(
   return count
 }
 
+/** A stamp made before a fork names the log that was cut; its operation may stand in a branch of it by now. */
+function sameLog(a: number, b: number, logs: Logs): boolean {
+  if (a === b) return true
+  const [one, other] = [logs.at(a), logs.at(b)]
+  return (
+    one !== undefined &&
+    other !== undefined &&
+    equal(one.device, other.device) &&
+    equal(one.origin ?? one.incarnation, other.origin ?? other.incarnation)
+  )
+}
+
 function sameStamp(a: Stamp, b: Stamp, logs: Logs): boolean {
   // A damaged stamp may name a log that is not here.
-  return a.log === b.log && compareStamps(a, b, logs.deviceOf) === 0
+  return sameLog(a.log, b.log, logs) && compareStamps(a, b, logs.deviceOf) === 0
 }
 
 function sameValue(a: Value, b: Value): boolean {

@@ -88,6 +88,7 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['sync audit', 'compare every row with your other devices', sync('audit')],
       ['sync holds', 'list operations that wait, and why', sync('holds')],
       ['sync cursors', 'say how far each other device has come', sync('cursors')],
+      ['sync forks', 'say which logs two copies of a device wrote apart', sync('forks')],
       ['sync erasures', 'say what was erased for good, and where it is gone', sync('erasures')],
       ['sync erasures confirm', 'let a mass erasure of another device go through', sync('confirmErasure')],
       ['sync compact', 'drop from the log what is superseded and held by all devices', sync('compact')],

@@ -28,6 +28,7 @@ export const OTHER_ENTITIES = [
   { name: 'Log', table: 'logs', class: 'local' },
   { name: 'Space', table: 'spaces', class: 'local' },
   { name: 'Erased', table: 'erased', class: 'local' },
+  { name: 'Fork', table: 'forks', class: 'local' },
   { name: 'PendingPurge', table: 'pending_purges', class: 'local' },
   { name: 'Member', table: 'members', class: 'local' },
   { name: 'MembershipRecord', table: 'membership_records', class: 'local' },

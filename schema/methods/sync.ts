@@ -159,6 +159,29 @@ export const syncMethods = {
     errors: [],
     examples: [{ title: 'The first ones', params: { limit: 5 } }],
   }),
+  'sync.forks': defineMethod({
+    summary:
+      'Say which logs two copies of a device wrote apart. Both branches count; the device goes on in a new log.',
+    access: 'read',
+    params: z.strictObject({}),
+    result: listOf(
+      z.object({
+        deviceDid: z.string(),
+        name: z.string(),
+        /** The log, 16 hex digits. */
+        incarnation: z.string(),
+        /** The first operation that differs. */
+        sequence: z.int(),
+        foundAt: Millis,
+        /** A control device has signed what is to become of it. */
+        resolved: z.boolean(),
+        /** Hash of each branch's first operation in hex, and how many operations it has by now. */
+        branches: z.array(z.object({ hash: z.string(), operations: z.int() })),
+      }),
+    ),
+    errors: [],
+    examples: [{ title: 'All that are known', params: {} }],
+  }),
   'sync.erasures': defineMethod({
     summary:
       'Say what was erased for good, on which of your devices it is gone, and which are still to come.',

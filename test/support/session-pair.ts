@@ -37,6 +37,7 @@ export function sessionPair(
       onDevice: () => {},
       onMembers: () => {},
       onInSync: () => {},
+      onForked: () => {},
       onAudited: (_, result) => audited.push(result),
     })
     const ended = session.run()

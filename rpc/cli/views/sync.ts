@@ -94,6 +94,18 @@ export function erasuresView({ items }: Result<'sync.erasures'>): string {
     .join('')
 }
 
+/** One line a fork. */
+export function forksView({ items }: Result<'sync.forks'>): string {
+  if (items.length === 0) return 'No log was written apart.\n'
+  return items
+    .map(({ name, incarnation, sequence, foundAt, resolved, branches }) => {
+      const kept = branches.map(({ operations }) => count(operations, 'operation')).join(' and ')
+      const state = resolved ? ', resolved' : ''
+      return `${date(foundAt)}  two copies of ${oneLine(name)} wrote log ${incarnation} apart from operation ${sequence} on: both kept, ${kept}${state}\n`
+    })
+    .join('')
+}
+
 export function confirmedView({ rows }: Result<'sync.erasures.confirm'>): string {
   return `Confirmed: ${count(rows, 'row')} erased here, and on your other devices as they hear of it.\n`
 }

@@ -103,7 +103,7 @@ describe('what is on its way here', () => {
 
   test('heads that come meanwhile are looked at afterwards, and our own news go first', () => {
     const session = pulling([head(1, 1)])
-    expect(session.frame({ type: 'have', heads: [head(1, 2)] }).did).toEqual([])
+    expect(session.frame({ type: 'have', heads: [head(1, 2)] }).did).toEqual(['* compare-heads'])
     expect(session.event({ type: 'committed', frontier: [head(7, 1)] }).did).toEqual([])
     session.frame({ type: 'segment', bytes: segment(1, 1, 1) })
     session.event({ type: 'applied', frontier: [head(1, 1), head(7, 1)], missingBlobs: [] })

@@ -36,7 +36,7 @@ describe('comparing', () => {
   test('asks for what the peer has beyond our heads, and for nothing if there is none', () => {
     const session = TestSession.comparing([head(1, 3), head(2, 2)], NOTHING)
     session.frame({ type: 'have', heads: [head(1, 3), head(2, 1)] })
-    expect(session.did).toEqual([])
+    expect(session.did).toEqual(['* compare-heads'])
     session.frame({ type: 'have', heads: [head(1, 5), head(2, 1), head(3, 4)] })
     expect(session.sent).toMatchObject([
       {
@@ -49,10 +49,10 @@ describe('comparing', () => {
     ])
   })
 
-  test('a fork is left alone: neither asked for nor compared for ever', () => {
+  test('heads of a fork are for the vault to compare: nothing is asked for, and nothing compared for ever', () => {
     const session = TestSession.comparing([head(1, 3)], frontierDigest([head(1, 3, 1)]))
     session.frame({ type: 'have', heads: [head(1, 3, 1)] })
-    expect(session.did).toEqual([])
+    expect(session.did).toEqual(['* compare-heads'])
     expect(session.frame(state(frontierDigest([head(1, 3, 1)]), true)).did).toEqual(['state'])
     expect(session.phase).toBe('comparing')
   })
@@ -118,7 +118,7 @@ describe('members', () => {
     expect(session.find('save-members').documents).toEqual(MEMBERS.documents)
     expect(session.frame({ type: 'have', heads: [head(2, 1)] }).did).toEqual([])
     session.event({ type: 'members', members: MEMBERS })
-    expect(session.did).toEqual(['state', 'have', 'want'])
+    expect(session.did).toEqual(['state', '* compare-heads', 'have', 'want'])
   })
 
   test('whoever is no member after that is told so, and nothing more', () => {
