@@ -120,7 +120,7 @@ function lacking(session: Session): WantedRun[] {
   const heads = sequencesOf(frontier)
   return peerHeads.flatMap(({ device, incarnation, sequence: head }) => {
     const name = logName({ device, incarnation })
-    const upTo = Math.min(head, endOf(name))
+    const upTo = Math.min(head, endOf({ device, incarnation, sequence: head }))
     const sequence = Math.max(heads.get(name) ?? 0, taken.get(name) ?? 0) + 1
     return upTo >= sequence ? [{ device, incarnation, sequence, upTo }] : []
   })

@@ -1,5 +1,5 @@
 import type { LogFloor } from './floor.ts'
-import { type Frontier, logName } from './frontier.ts'
+import { type Frontier, type LogPosition, logName } from './frontier.ts'
 import { insist, type Session, SessionEnd, send, sequencesOf, type Turn } from './sync-session-state.ts'
 import type { SnapshotFrame } from './sync-snapshot-frames.ts'
 import type { KnownFloors } from './sync-snapshot-state.ts'
@@ -56,9 +56,12 @@ export function advanceSnapshot(turn: Turn): boolean {
   if (!peerHeads || !isBelow(session.frontier, snapshot.peer)) return false
   if (isBelow(peerHeads, snapshot.own.floors)) return true
   const heads = sequencesOf(peerHeads)
-  const closed = new Set(snapshot.peer.filter((floor) => floor.closed).map(logName))
+  const counted = devicesAbove(snapshot.peer)
   const heard = session.frontier.every(
-    (head) => closed.has(logName(head)) || (heads.get(logName(head)) ?? 0) >= head.sequence,
+    (head) =>
+      !counted.has(deviceName(head)) ||
+      (heads.get(logName(head)) ?? 0) >= head.sequence ||
+      ends(snapshot.peer, head),
   )
   if (!heard) return true
   session.snapshot = { ...snapshot, taking: { at: 'asked' } }
@@ -66,11 +69,29 @@ export function advanceSnapshot(turn: Turn): boolean {
   return true
 }
 
-/** The last operation of a log that may still be taken here. */
-export function endOfLog({ snapshot }: Session): (name: string) => number {
-  const ends = sequencesOf(snapshot.own.closed)
-  return (name) => ends.get(name) ?? Number.MAX_SAFE_INTEGER
+/**
+ * The last operation of a log that may still be taken here. Of a side that is below the floor only logs of devices that
+ * keep to it count: its own were written on top of a past that is gone, and it says again what is left of them.
+ */
+export function endOfLog({ snapshot, peerHeads }: Session): (log: LogPosition) => number {
+  const { floors, closed } = snapshot.own
+  const ending = sequencesOf(closed)
+  const counted = peerHeads && isBelow(peerHeads, floors) ? devicesAbove(floors) : undefined
+  return (log) => {
+    if (counted && !counted.has(deviceName(log))) return 0
+    return ending.get(logName(log)) ?? Number.MAX_SAFE_INTEGER
+  }
 }
+
+/** Devices that go on in a log that the floors name. */
+function devicesAbove(floors: readonly LogFloor[]): ReadonlySet<string> {
+  return new Set(floors.filter(({ closed }) => !closed).map(deviceName))
+}
+
+const deviceName = ({ device }: Pick<LogPosition, 'device'>) => Buffer.from(device).toString('hex')
+
+const ends = (floors: readonly LogFloor[], log: LogPosition) =>
+  floors.some((floor) => floor.closed && logName(floor) === logName(log))
 
 export function onSnapshotFrame(turn: Turn, frame: SnapshotFrame): void {
   const { session, effects } = turn

@@ -35,15 +35,16 @@ const SAID_ANEW = new Set<number>([
 ])
 
 /**
- * Operations beyond what a snapshot takes in: of logs that end there, and of this device's own log, which is left. Those
- * of other logs come again.
+ * Operations beyond what a snapshot takes in: of logs that end there, and of this device's own logs, which are left.
+ * Those of other logs come again.
  */
 export function unsentOperations(vault: OpenVault, header: SnapshotHeader): UnsentOperation[] {
   const { logs, space, ownLog } = vault
+  const own = logs.deviceOf(ownLog).device
   const positions = new Map(header.positions.map((position) => [logName(position), position]))
   return logs.list(space).flatMap((log) => {
     const position = positions.get(logName(log))
-    if (log.ref !== ownLog && !position?.closed) return []
+    if (Buffer.compare(log.device, own) !== 0 && !position?.closed) return []
     return vault
       .all<{ hash: Uint8Array; body: Uint8Array }>(
         'SELECT hash, body FROM sync_operations WHERE log = ? AND seq > ? AND body IS NOT NULL ORDER BY seq',
@@ -100,13 +101,15 @@ export function foldUnsent(
       [vault.space, key],
     )
     if (present && present.deleted === 0 && row.own) changes.push(...winning(vault, row, present.clock))
+    // A device's name says nothing of what is past.
+    else if (!present && row.own && entity.number === Device.number) changes.push(...winning(vault, row))
     else if (row.columns.get(TOMBSTONE)?.value !== 1 && row.operation.table !== Device.number)
       lost.push(recovered(vault, row, folded))
   }
   return { changes, lost }
 }
 
-function winning(vault: OpenVault, row: FoldedRow, clock: Uint8Array): FactChange[] {
+function winning(vault: OpenVault, row: FoldedRow, clock: Uint8Array = new Uint8Array(0)): FactChange[] {
   const { entity, key } = nameOf(row)
   const stamps = unpackStamps(clock)
   const names = columnNames(entity)

@@ -260,6 +260,17 @@ describe('replication between vaults', () => {
     for (const vault of [a, b]) expect(await verified(vault)).toMatchObject({ problems: [] })
   })
 
+  test('whoever saw a change and writes after it wins, also with a clock that is behind', () => {
+    using pair = pairedVaults(2)
+    const [a, b] = pair.vaults as [PairedVault, PairedVault]
+    a.time += 3 * 60_000
+    put(a, insert('c1'), rename('c1', 'first'))
+    pull(b, a)
+    put(b, rename('c1', 'second'))
+    pull(a, b)
+    for (const vault of [a, b]) expect(titleOf(vault, 'c1')).toBe('second')
+  })
+
   test('what breaks the rules of its table changes nothing, and what a newer program knows waits; both are passed on', () => {
     using three = pairedVaults(3)
     const [a, b, c] = three.vaults as [PairedVault, PairedVault, PairedVault]

@@ -238,6 +238,25 @@ describe('snapshots and floors', () => {
     )
   })
 
+  test('a device that had written nothing before it went brings nothing back either', async () => {
+    using three = pairedVaults(4)
+    const silent = three.vaults[3]!
+    const [first] = three.vaults as [PairedVault]
+    put(first, insert('early'))
+    meet(first, silent)
+    const { a, b } = await away(three.vaults)
+    silent.time = a.time
+    put(silent, insert('gone', 'from the past'), rename('early', 'while away'), insert('new'))
+    for (const other of [a, b]) meet(other, silent)
+    for (const vault of [a, b, silent]) {
+      expect(Object.keys(titles(vault))).toEqual(['by c', 'contested', 'early', 'kept'])
+      expect(titles(vault).early).toBe('while away')
+      expect(await verified(vault)).toEqual([])
+    }
+    const { items } = recoveredOf(silent).list({ limit: 50 }, 5)
+    expect(items.map(({ recordId }) => recordId)).toEqual(['gone', 'new'])
+  })
+
   test('a new device begins from the snapshot when the past is gone', async () => {
     using three = pairedVaults(4)
     const { a } = await away(three.vaults)
@@ -246,7 +265,10 @@ describe('snapshots and floors', () => {
     put(fresh, insert('of the new one'))
     meet(a, fresh)
     expect(digestOf(fresh)).toBe(digestOf(a))
-    expect(titles(fresh)).toHaveProperty('of the new one')
+    // It was written on top of a past that this device never had: its owner says.
+    expect(recoveredOf(fresh).accept({ id: 'of the new one' })).toEqual({ items: 1 })
+    meet(a, fresh)
+    expect(titles(a)).toHaveProperty('of the new one')
     expect(await verified(fresh)).toEqual([])
     put(a, rename('kept', 'after'))
     meet(a, fresh)
