@@ -125,7 +125,8 @@ async function verifyLog(
     // The first segment may have begun in what is shared, or before the snapshot.
     const shares = sequence === before && segment.first <= before
     const follows = segment.first === sequence + 1 && equal(segment.previous_hash, previous)
-    if (shares ? segment.first + segment.count <= before + 1 : !follows)
+    const ended = missing === undefined && segment.first + segment.count <= before + 1
+    if (shares ? ended : !follows)
       problems.push({
         kind: 'chain',
         where: where(segment.first),
@@ -151,7 +152,9 @@ async function verifyLog(
       'SELECT * FROM sync_operations WHERE log = ? AND seq >= ? AND seq < ? ORDER BY seq',
       [log.ref, segment.first, segment.first + segment.count],
     )
-    if (rows.length !== segment.count && !endsIn(sql, chain, log, segment))
+    // What a snapshot stands for is not here to be chained.
+    const partly = missing !== undefined && segment.first <= missing.seq
+    if (rows.length !== segment.count && !partly && !endsIn(sql, chain, log, segment))
       problems.push({
         kind: 'chain',
         where: where(segment.first),
