@@ -235,6 +235,7 @@ class FileVault implements OpenVault {
   }
 
   #takeIn<R extends Received>(take: () => R, follow: Follow): R {
+    let wrote = false
     const received = this.#transact(() => {
       const clock = this.#clock
       const taken = take()
@@ -244,13 +245,14 @@ class FileVault implements OpenVault {
       const hidden = this.#eraser.hide(taken.hidden)
       const erased = this.#eraser.eraseMarked(taken.erased)
       follow(this.#transaction, { ...taken, merged: [...taken.merged, ...hidden] }, erased)
-      if (this.#clock !== taken.clock) this.#log.commit()
+      wrote = this.#clock !== taken.clock
+      if (wrote) this.#log.commit()
       if (this.#clock !== clock) this.#storeClock()
       return taken
     })
     this.#incarnations.committed()
     this.#changes++
-    if (received.operations > 0) this.onCommit()
+    if (received.operations > 0 || wrote) this.onCommit()
     return received
   }
 
