@@ -44,6 +44,8 @@ export class JoinedPairing {
   /** This device's member document: it exists. */
   #document: Uint8Array | undefined
   #otherKnows = false
+  /** This device has heard of the other one. */
+  #introduced = false
 
   constructor(
     given: {
@@ -251,6 +253,8 @@ export class JoinedPairing {
       } catch (error) {
         log.warn({ pairing: this.id, code: codeOf(error) }, 'a new user is not kept in step yet')
       }
+      this.#introduced = true
+      if (this.#otherKnows) this.confirmation.finish()
     } catch (error) {
       log.warn({ pairing: this.id, code: codeOf(error) }, 'a user was not made from a pairing')
       this.confirmation.fail('failed', error instanceof VivimError ? error : new VivimError('Internal'))
@@ -261,7 +265,8 @@ export class JoinedPairing {
   #finished(): void {
     if (!this.#document) throw new VivimError('Corrupt', 'The other device does not follow the protocol.')
     this.#otherKnows = true
-    this.confirmation.finish()
+    // Who reads "done" finds both devices in the list.
+    if (this.#introduced) this.confirmation.finish()
   }
 
   #endWith(error: unknown): void {
