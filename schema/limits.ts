@@ -111,6 +111,8 @@ export const LIMITS = {
   partCharacters: 32 * 1024 * 1024,
   /** One conversation's raw record inside an export. */
   conversationBytes: 128 * 1024 * 1024,
+  /** A file whose messages hang together is read whole: sessions, activities, pages, tables; bytes. */
+  listFileBytes: 64 * 1024 * 1024,
   /** Entries in an archive, and the ratio of unpacked to packed bytes of one entry. */
   archiveEntries: 100_000,
   archiveRatio: 100,

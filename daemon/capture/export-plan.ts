@@ -1,9 +1,10 @@
 import { VivimError } from '../../schema/errors.ts'
 import { jsonElements } from './json-array-stream.ts'
-import { providerNamed, providerOf } from './providers/index.ts'
+import { elementProvidersUnder, providerNamed, providerOf, textProviderOf } from './providers/index.ts'
 import { isObject, type JsonObject, list, text } from './providers/json-value.ts'
 import type { Provider } from './providers/provider.ts'
 import type { Source } from './sources/source.ts'
+import { beginningOf, utf8Chunks } from './utf8-chunks.ts'
 
 export interface ExportFile {
   readonly name: string
@@ -21,6 +22,8 @@ export interface ExportPlan {
 
 /** A file is known by one of its first elements: the very first may be the broken one. */
 const ELEMENTS_LOOKED_AT = 20
+/** How much of a page, a table or a transcript tells whose it is. */
+const BEGINNING_BYTES = 64 * 1024
 
 /**
  * Finds the export in a source by the structure of its files.
@@ -30,7 +33,7 @@ const ELEMENTS_LOOKED_AT = 20
 export async function planExport(source: Source, wanted?: string): Promise<ExportPlan> {
   if (wanted !== undefined && !providerNamed(wanted))
     throw new VivimError('InvalidParams', 'This node knows no such provider.', { field: 'provider' })
-  const entries = (await source.entries()).filter(({ name }) => source.kind === 'file' || mayHoldJson(name))
+  const entries = (await source.entries()).filter(({ name }) => source.kind === 'file' || mayBeRead(name))
   const files: ExportFile[] = []
   const damaged: string[] = []
   const parts = new Set<string>()
@@ -61,26 +64,56 @@ interface Look {
 }
 
 async function lookInto(source: Source, name: string): Promise<Look> {
-  let broken = false
   try {
-    for await (const element of jsonElements(source.open(name))) {
-      if (element.kind === 'element') {
-        const value = parsed(element.bytes)
-        const provider = value && providerOf(value)
-        if (provider) {
-          await provider.prepare?.()
-          return { provider, broken, manifest: [] }
-        }
-        if (value && isObject(value.logical_files))
-          return { broken, manifest: manifestParts(value.logical_files) }
-      } else broken ||= element.reason !== 'not-json'
-      if (element.index + 1 >= ELEMENTS_LOOKED_AT) break
-    }
+    const json = await lookAtJson(source, name)
+    if (json !== 'not-json') return json
+    const provider = textProviderOf(await beginningOf(source.open(name), BEGINNING_BYTES))
+    return { ...(provider ? { provider } : {}), broken: false, manifest: [] }
   } catch (error) {
     if (!(error instanceof VivimError)) throw error
-    broken = true
+    return { broken: true, manifest: [] }
   }
-  return { broken, manifest: [] }
+}
+
+async function lookAtJson(source: Source, name: string): Promise<Look | 'not-json'> {
+  let broken = false
+  let seen = false
+  let isList = false
+  for await (const element of jsonElements(utf8Chunks(source.open(name)))) {
+    if (element.kind === 'element') {
+      const value = parsed(element.bytes)
+      const provider = value && providerOf(value)
+      if (provider) {
+        if (provider.kind === undefined) await provider.prepare?.()
+        return { provider, broken, manifest: [] }
+      }
+      if (value && isObject(value.logical_files))
+        return { broken, manifest: manifestParts(value.logical_files) }
+      seen = true
+    } else if (element.reason === 'not-json') return 'not-json'
+    else broken = true
+    isList ||= element.index > 0
+    if (element.index + 1 >= ELEMENTS_LOOKED_AT) break
+  }
+  // One object that is no conversation itself, or is too large to look at whole, may hold a list of them.
+  const provider = isList ? undefined : await lookUnderKeys(source, name)
+  // Markdown may begin with a bracket.
+  if (!provider && !seen) {
+    const other = textProviderOf(await beginningOf(source.open(name), BEGINNING_BYTES))
+    if (other) return { provider: other, broken: false, manifest: [] }
+  }
+  return { ...(provider ? { provider } : {}), broken, manifest: [] }
+}
+
+async function lookUnderKeys(source: Source, name: string): Promise<Provider | undefined> {
+  for (const [under, providers] of elementProvidersUnder())
+    for await (const element of jsonElements(utf8Chunks(source.open(name)), { under })) {
+      const value = element.kind === 'element' ? parsed(element.bytes) : undefined
+      const provider = value && providers.find((each) => each.detect(value))
+      if (provider) return provider
+      if (element.index + 1 >= ELEMENTS_LOOKED_AT) break
+    }
+  return undefined
 }
 
 function manifestParts(logical: JsonObject): string[] {
@@ -97,10 +130,14 @@ function parsed(bytes: Buffer): JsonObject | undefined {
   }
 }
 
-/** In archives and folders only what is named like JSON is looked into: the rest are pictures and recordings. */
-function mayHoldJson(name: string): boolean {
+/** In archives and folders only what is named like text is looked into: the rest are pictures and recordings. */
+function mayBeRead(name: string): boolean {
   const base = name.slice(name.lastIndexOf('/') + 1)
-  return /\.(?:json|jsonl|ndjson)$/i.test(base) && !base.startsWith('.') && !name.startsWith('__MACOSX/')
+  return (
+    /\.(?:json|jsonl|ndjson|html?|csv|md|markdown|txt)$/i.test(base) &&
+    !base.startsWith('.') &&
+    !name.startsWith('__MACOSX/')
+  )
 }
 
 /** `conversations-2` before `conversations-10`, the same on every machine. */

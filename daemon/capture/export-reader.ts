@@ -1,11 +1,19 @@
 import { isUtf8 } from 'node:buffer'
 import { VivimError } from '../../schema/errors.ts'
+import { LIMITS } from '../../schema/limits.ts'
 import type { ExportFile, ExportPlan } from './export-plan.ts'
 import { type JsonElement, jsonElements } from './json-array-stream.ts'
 import type { Flaw } from './json-value-scan.ts'
 import { isObject } from './providers/json-value.ts'
-import type { ParsedElement } from './providers/provider.ts'
+import type {
+  ElementProvider,
+  ListedElement,
+  ParsedElement,
+  ParsedGroup,
+  Provider,
+} from './providers/provider.ts'
 import type { Source } from './sources/source.ts'
+import { utf8Chunks, wholeText } from './utf8-chunks.ts'
 
 /** One element of an export, read. `where` names the file and the element's number from 1, never its content. */
 export type ExportItem =
@@ -36,10 +44,16 @@ export async function* readExport(source: Source, plan: ExportPlan, skip = 0): A
   let left = skip
   for (const file of plan.files) {
     try {
-      for await (const element of jsonElements(source.open(file.name))) {
-        if (left > 0) left--
-        else yield readElement(element, file)
-      }
+      if (file.provider.kind === undefined)
+        for await (const element of elementsOf(source, file, file.provider)) {
+          if (left > 0) left--
+          else yield readElement(element, file, file.provider)
+        }
+      else
+        for await (const item of readWhole(source, file)) {
+          if (left > 0) left--
+          else yield item
+        }
     } catch (error) {
       if (!(error instanceof VivimError)) throw error
       yield { kind: 'damaged', where: file.name, message: error.message }
@@ -47,12 +61,14 @@ export async function* readExport(source: Source, plan: ExportPlan, skip = 0): A
   }
 }
 
-/** How many elements an export has: a pass over its bytes without parsing them. */
+/** How many elements an export has: a pass over its bytes, which are parsed only where the elements hang together. */
 export async function countElements(source: Source, plan: ExportPlan, signal: AbortSignal): Promise<number> {
   let count = 0
-  for (const { name } of plan.files) {
+  for (const file of plan.files) {
+    const { provider } = file
     try {
-      for await (const _ of jsonElements(source.open(name))) {
+      const items = provider.kind === undefined ? elementsOf(source, file, provider) : readWhole(source, file)
+      for await (const _ of items) {
         count++
         if (signal.aborted) return count
       }
@@ -63,19 +79,80 @@ export async function countElements(source: Source, plan: ExportPlan, signal: Ab
   return count
 }
 
-function readElement(element: JsonElement, { name, provider }: ExportFile): ExportItem {
-  const where = `${name} #${element.index + 1}`
-  const broken = (message: string) => ({ kind: 'broken' as const, where, provider: provider.name, message })
-  if (element.kind === 'broken') return broken(FLAWS[element.reason])
-  let value: unknown
-  try {
-    value = JSON.parse(element.bytes.toString('utf8'))
-  } catch {
-    return broken(FLAWS.syntax)
-  }
-  const parsed = isObject(value)
-    ? provider.parse(value)
-    : { conversations: [], skipped: ['not a conversation'], notes: [] }
-  const notes = isUtf8(element.bytes) ? parsed.notes : [...parsed.notes, 'bytes that are no UTF-8, replaced']
-  return { kind: 'parsed', where, provider: provider.name, raw: element.bytes, parsed: { ...parsed, notes } }
+function elementsOf(source: Source, { name }: ExportFile, { under }: ElementProvider) {
+  return jsonElements(utf8Chunks(source.open(name)), under === undefined ? {} : { under })
 }
+
+function readElement(element: JsonElement, { name }: ExportFile, provider: ElementProvider): ExportItem {
+  const where = `${name} #${element.index + 1}`
+  if (element.kind === 'broken') return broken(where, provider, FLAWS[element.reason])
+  const value = parseJson(element.bytes)
+  if (value === undefined) return broken(where, provider, FLAWS.syntax)
+  const parsed = isObject(value) ? provider.parse(value) : NO_CONVERSATION
+  const raw = element.bytes
+  return { kind: 'parsed', where, provider: provider.name, raw, parsed: withEncodingNote(parsed, raw) }
+}
+
+/** A file whose elements hang together: what is broken first, then what the others make. */
+async function* readWhole(source: Source, { name, provider }: ExportFile): AsyncGenerator<ExportItem> {
+  let groups: readonly ParsedGroup[] = []
+  if (provider.kind === 'text') {
+    const whole = await wholeText(source.open(name), LIMITS.listFileBytes)
+    if (!whole) return yield broken(name, provider, FLAWS['too-large'])
+    groups = provider.parse(whole.text, name)
+  } else if (provider.kind === 'list') {
+    const elements: ListedElement[] = []
+    let bytes = 0
+    for await (const element of jsonElements(utf8Chunks(source.open(name)))) {
+      const where = `${name} #${element.index + 1}`
+      const value = element.kind === 'element' ? parseJson(element.bytes) : undefined
+      if (element.kind === 'broken') yield broken(where, provider, FLAWS[element.reason])
+      else if (value === undefined) yield broken(where, provider, FLAWS.syntax)
+      else if (isObject(value)) {
+        bytes += element.bytes.length
+        if (bytes > LIMITS.listFileBytes) return yield broken(name, provider, FLAWS['too-large'])
+        elements.push({ value, bytes: new Uint8Array(element.bytes) })
+      }
+    }
+    groups = provider.parse(elements, name)
+  }
+  let number = 0
+  for (const { parsed, raw } of groups) {
+    const where = `${name} #${++number}`
+    const bytes = joined(raw)
+    yield {
+      kind: 'parsed',
+      where,
+      provider: provider.name,
+      raw: bytes,
+      parsed: withEncodingNote(parsed, bytes),
+    }
+  }
+}
+
+function broken(where: string, provider: Provider, message: string): ExportItem {
+  return { kind: 'broken', where, provider: provider.name, message }
+}
+
+const NO_CONVERSATION: ParsedElement = { conversations: [], skipped: ['not a conversation'], notes: [] }
+
+function withEncodingNote(parsed: ParsedElement, raw: Uint8Array): ParsedElement {
+  if (isUtf8(raw)) return parsed
+  return { ...parsed, notes: [...parsed.notes, 'bytes that are no UTF-8, replaced'] }
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+/** One element a line. */
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  if (pieces.length === 1) return pieces[0]!
+  return Buffer.concat(pieces.flatMap((piece) => [piece, NEWLINE]))
+}
+
+const NEWLINE = Buffer.from('\n')

@@ -130,10 +130,11 @@ function sourceOf(
 }
 
 function providerItems(): Result<'capture.providers'>['items'] {
-  return PROVIDERS.map(({ name, title, validated }) => ({
-    provider: name,
-    title,
+  const byName = Map.groupBy(PROVIDERS, ({ name }) => name)
+  return [...byName].map(([provider, forms]) => ({
+    provider,
+    title: forms[0]!.title,
     containers: ['zip', 'folder', 'file'],
-    validated,
+    validated: forms.some(({ validated }) => validated),
   }))
 }

@@ -4,14 +4,14 @@ import { chatgptParts, isContext, recipientOf } from './chatgpt-content.ts'
 import { instant } from './instants.ts'
 import { definedFields, isObject, type JsonObject, list, shortText, stated, text } from './json-value.ts'
 import type { TreeNode } from './message-tree.ts'
-import { type ParsedElement, type Provider, skippedElement } from './provider.ts'
+import { type ElementProvider, type ParsedElement, skippedElement } from './provider.ts'
 import { MAX_ID, type PlacelessMessage, treeMessages } from './tree-messages.ts'
 
 /** How many nodes tell whose `mapping` it is: DeepSeek has one too, with `fragments`. */
 const NODES_LOOKED_AT = 50
 
 /** ChatGPT's data export: conversations whose messages hang in a tree called `mapping`. */
-export const chatgpt: Provider = {
+export const chatgpt: ElementProvider = {
   name: 'chatgpt',
   title: 'ChatGPT',
   validated: true,

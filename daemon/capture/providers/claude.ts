@@ -13,11 +13,11 @@ import {
   text,
 } from './json-value.ts'
 import type { TreeNode } from './message-tree.ts'
-import { type ParsedElement, type Provider, skippedElement } from './provider.ts'
+import { type ElementProvider, type ParsedElement, skippedElement } from './provider.ts'
 import { MAX_ID, type PlacelessMessage, treeMessages } from './tree-messages.ts'
 
 /** Claude: the data export, a share snapshot, and a design session. */
-export const claude: Provider = {
+export const claude: ElementProvider = {
   name: 'claude',
   title: 'Claude',
   validated: true,

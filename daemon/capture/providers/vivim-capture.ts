@@ -1,5 +1,5 @@
 import type { CaptureConversation } from '../../../schema/capture.ts'
-import { type Provider, skippedElement } from './provider.ts'
+import { type ElementProvider, skippedElement } from './provider.ts'
 
 const FORMAT = 'vivim.capture/1'
 
@@ -7,7 +7,7 @@ const FORMAT = 'vivim.capture/1'
 let schema: typeof CaptureConversation | undefined
 
 /** The canonical form itself: one object, an array of them, or one per line. */
-export const vivimCapture: Provider = {
+export const vivimCapture: ElementProvider = {
   name: 'vivim-capture',
   title: 'vivim.capture/1',
   validated: true,

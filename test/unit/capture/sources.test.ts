@@ -214,6 +214,10 @@ describe('what is in a source', () => {
       }),
     ).toEqual({ provider: 'chatgpt', files: ['conversations-2.json', 'conversations-10.json'], damaged: [] })
     expect(await plan({ 'conversations.json': claude })).toMatchObject({ provider: 'claude' })
+    const deepseek = JSON.stringify([
+      { mapping: { a: { message: { fragments: [], author: {}, content: {} } } } },
+    ])
+    expect(await plan({ 'conversations.json': deepseek })).toMatchObject({ provider: 'deepseek' })
     expect(await plan({ 'a.json': claude, 'b.json': chatgpt }, 'chatgpt')).toMatchObject({
       files: ['b.json'],
     })
@@ -249,8 +253,8 @@ describe('what is in a source', () => {
     ['a picture', '\x89PNG\r\n', 'InvalidParams'],
     ['an empty file', '', 'InvalidParams'],
     [
-      'another vendor with the same key',
-      JSON.stringify([{ mapping: { a: { message: { fragments: [], author: {}, content: {} } } } }]),
+      'a key that others use for conversations',
+      JSON.stringify([{ mapping: { a: { message: { pieces: [] } } } }]),
       'InvalidParams',
     ],
     ['JSON that ends early', '[{"mapping": {', 'Corrupt'],
