@@ -5,11 +5,18 @@ import { compareStamps, type DeviceOfLog, type RowStamps, type Stamp } from './s
 /** The column every table has besides its own: 1 while the row is deleted. */
 export const TOMBSTONE = 0
 
-/** What an operation writes: its columns, and the tombstone for DELETE and UNDELETE alone. */
+/** What it writes that the last writer wins: its columns, the tombstone for DELETE and UNDELETE, nothing for what adds up. */
 export function writesOf(operation: Operation): ReadonlyMap<number, Value> {
   if (operation.kind === 'DELETE') return new Map([[TOMBSTONE, 1]])
   if (operation.kind === 'UNDELETE') return new Map([[TOMBSTONE, 0]])
-  return operation.columns
+  return addsUp(operation) ? NOTHING : operation.columns
+}
+
+const NOTHING: ReadonlyMap<number, Value> = new Map()
+
+/** True for changes of counters and texts: all of them count, not the last alone. */
+export function addsUp({ kind }: Operation): boolean {
+  return kind === 'COUNTER' || kind === 'TEXT'
 }
 
 /**

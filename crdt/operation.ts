@@ -3,8 +3,19 @@ import { type Cbor, decodeCanonical, encodeCanonical, HEAD_BYTES_MAX, writeHead 
 import { sha256 } from './hash.ts'
 import { type Hlc, hlcFromBytes, hlcToBytes } from './hlc.ts'
 
-/** The seeds' INSERT, UPDATE and DELETE, and what a log needs besides. Numbers are on the wire. */
-export const OPERATION_KINDS = { INSERT: 1, UPDATE: 2, DELETE: 3, UNDELETE: 4, ERASE: 5 } as const
+/**
+ * The seeds' INSERT, UPDATE and DELETE, and what a log needs besides. Numbers are on the wire. COUNTER carries what its log
+ * contributes to counters now; TEXT one update of texts.
+ */
+export const OPERATION_KINDS = {
+  INSERT: 1,
+  UPDATE: 2,
+  DELETE: 3,
+  UNDELETE: 4,
+  ERASE: 5,
+  COUNTER: 6,
+  TEXT: 7,
+} as const
 export type OperationKind = keyof typeof OPERATION_KINDS
 
 const KIND_BY_NUMBER = new Map<number, OperationKind>(

@@ -32,7 +32,27 @@ export interface SnapshotErased {
   readonly erases: readonly (readonly [number, number, number])[]
 }
 
-export type SnapshotItem = SnapshotRow | SnapshotErased
+/** A change that counts of one counter or text of a row. */
+interface SharedPart {
+  readonly value: Value
+  /** Which of the snapshot's positions is its log, and its place in it. */
+  readonly log: number
+  readonly seq: number
+  readonly ms: number
+  readonly counter: number
+  /** First 8 bytes of the operation's hash. */
+  readonly hash: Uint8Array
+}
+
+/** Some changes of one counter or text; they come after the columns of their row. */
+export interface SnapshotShared {
+  readonly table: number
+  readonly key: string
+  readonly column: number
+  readonly changes: readonly SharedPart[]
+}
+
+export type SnapshotItem = SnapshotRow | SnapshotErased | SnapshotShared
 
 /** What a snapshot is, signed by one device of the space. */
 export interface SnapshotHeader {
@@ -74,13 +94,37 @@ export function itemsOfRow({ table, key, columns }: SnapshotRow): Uint8Array[] {
   return items
 }
 
+/** Items of a counter or a text, as many as its size takes; changes in the order of positions and sequences. */
+export function itemsOfShared({ table, key, column, changes }: SnapshotShared): Uint8Array[] {
+  const items: Uint8Array[] = []
+  let fields: Cbor[] = []
+  let bytes = 0
+  const end = () => {
+    items.push(encodeCanonical([table, key, column, fields]))
+    fields = []
+    bytes = 0
+  }
+  for (const { value, log, seq, ms, counter, hash } of [...changes].sort(
+    (a, b) => a.log - b.log || a.seq - b.seq,
+  )) {
+    const size = sizeOf(value)
+    if (fields.length > 0 && bytes + size > ITEM_BYTES) end()
+    fields.push([value, log, seq, ms, counter, hash])
+    bytes += size + 64
+  }
+  if (fields.length > 0) end()
+  return items
+}
+
 export function itemOfErased({ table, marker, erases }: SnapshotErased): Uint8Array {
   return encodeCanonical([table, marker, erases.map((place) => [...place])])
 }
 
 /** @throws on anything that is no item */
 export function decodeItem(bytes: Uint8Array): SnapshotItem {
-  const [tableField, key, list] = fieldsOf(decodeCanonical(bytes), 3)
+  const fields = decodeCanonical(bytes)
+  if (Array.isArray(fields) && fields.length === 4) return readShared(fields)
+  const [tableField, key, list] = fieldsOf(fields, 3)
   const table = integerOf(tableField, 1)
   if (key instanceof Uint8Array)
     return {
@@ -198,6 +242,28 @@ export function decodeSnapshot(bytes: Uint8Array): { header: SnapshotHeader; sig
       chunks: listOf(chunks, 0, LIMITS.snapshotChunks).map((chunk) => bytesOf(chunk, 32)),
     },
     signature: bytesOf(signature, 64),
+  }
+}
+
+function readShared([table, key, column, list]: readonly Cbor[]): SnapshotShared {
+  if (typeof key !== 'string' || key === '') throw new Error('an item without a key')
+  return {
+    table: integerOf(table, 1),
+    key,
+    column: integerOf(column, 1, 255),
+    changes: listOf(list, 1, LIMITS.syncFrameBytes).map((item) => {
+      const [value, log, seq, ms, counter, hash] = fieldsOf(item, 6)
+      if (!(value instanceof Uint8Array) && typeof value !== 'number')
+        throw new Error('no change of a counter or a text')
+      return {
+        value,
+        log: integerOf(log, 0),
+        seq: integerOf(seq, 1),
+        ms: integerOf(ms, 0, 2 ** 48 - 1),
+        counter: integerOf(counter, 0, 0xffff),
+        hash: bytesOf(hash, 8),
+      }
+    }),
   }
 }
 

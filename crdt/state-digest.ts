@@ -22,14 +22,16 @@ export interface StateRow {
   readonly stamps: RowStamps
   readonly deleted: boolean
   readonly valueAt: (column: number) => Value
+  /** Its counters and texts, by column; absent where the table has none. */
+  readonly shared?: readonly Cbor[]
 }
 
 /**
- * A live row gives its key and per column its stamp (clock, device, operation hash) and the hash of its value; a
- * deleted row the stamp of its tombstone.
+ * A live row gives its key and per column its stamp (clock, device, operation hash) and the hash of its value, then
+ * its counters and texts; a deleted row the stamp of its tombstone.
  */
 export function rowEntry(
-  { table, key, stamps, deleted, valueAt }: StateRow,
+  { table, key, stamps, deleted, valueAt, shared }: StateRow,
   deviceOf: DeviceOfLog,
 ): StateEntry {
   const columns = deleted ? [TOMBSTONE] : [...stamps.keys()].sort((a, b) => a - b)
@@ -38,7 +40,11 @@ export function rowEntry(
     const value = column === TOMBSTONE ? (deleted ? 1 : 0) : valueAt(column)
     return [column, ...stampFields(stamp, deviceOf), sha256(encodeCanonical(value))]
   })
-  return { table, key, bytes: encodeCanonical([table, key, entries]) }
+  return {
+    table,
+    key,
+    bytes: encodeCanonical([table, key, entries, ...(shared && !deleted ? [shared] : [])]),
+  }
 }
 
 /** An erased row gives its marker. */

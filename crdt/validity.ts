@@ -1,5 +1,6 @@
 import { type Column, ENTITY_BY_NUMBER, type Value } from '../schema/entities/index.ts'
 import { LIMITS } from '../schema/limits.ts'
+import { isContribution } from './counter.ts'
 import type { Operation } from './operation.ts'
 
 /**
@@ -12,17 +13,26 @@ export function validityOf(operation: Operation): Validity {
   const entity = ENTITY_BY_NUMBER.get(operation.table)
   if (!entity || operation.kind === 'UNKNOWN') return 'unknown'
   if (typeof operation.key === 'string' && !isStorableKey(operation.key)) return 'void'
+  // Each update waits or counts for itself: one that names a text this program lacks must not hold back another.
+  if (operation.kind === 'TEXT' && operation.columns.size !== 1) return 'void'
   const columns = columnsOf(entity.columns)
   let validity: Validity = 'valid'
   for (const [number, value] of operation.columns) {
     const column = columns.get(number)
     if (!column) validity = 'unknown'
-    else if (!fits(column, value)) return 'void'
+    else if (!isWrittenBy(operation.kind, column) || !fits(column, value)) return 'void'
     // Later programs may know more names than this one; a row that holds one could not be stored here.
     else if (value !== null && column.oneOf?.includes(value as string | number) === false)
       validity = 'unknown'
   }
   return validity
+}
+
+/** Counters are written by COUNTER alone, texts by TEXT alone, and neither writes anything else. */
+function isWrittenBy(kind: Operation['kind'], { type }: Column): boolean {
+  if (type === 'counter') return kind === 'COUNTER'
+  if (type === 'shared_text') return kind === 'TEXT'
+  return kind !== 'COUNTER' && kind !== 'TEXT'
 }
 
 const COLUMNS = new WeakMap<object, ReadonlyMap<number, Column>>()
@@ -37,7 +47,7 @@ function columnsOf(columns: Readonly<Record<string, Column>>): ReadonlyMap<numbe
 }
 
 function fits({ type }: Column, value: Value): boolean {
-  if (value === null) return true
+  if (value === null) return type !== 'counter' && type !== 'shared_text'
   switch (type) {
     case 'text':
       return isStorableText(value)
@@ -47,8 +57,12 @@ function fits({ type }: Column, value: Value): boolean {
       return Number.isSafeInteger(value) || isInt64(value)
     case 'real':
       return typeof value === 'number'
+    // What stands in the bytes is judged with the log they come from.
+    case 'shared_text':
     case 'blob':
       return value instanceof Uint8Array
+    case 'counter':
+      return isContribution(value)
   }
 }
 

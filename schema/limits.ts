@@ -28,6 +28,16 @@ export const LIMITS = {
   /** Levels of arrays and objects in a JSON column: SQLite takes no more. */
   jsonDepth: 1_000,
 
+  /** One update of a shared text in an operation, and the insertions or deletions it holds. */
+  textUpdateBytes: 60 * 1024,
+  textUpdateStructs: 20_000,
+  /** Characters that one editing session of a device writes into one text, those it deletes again included. */
+  textClock: 2 ** 24,
+  /** Characters of one note as it is sent. */
+  noteCharacters: 1_000_000,
+  /** What one log may contribute to a counter: the sum over all logs of a space is a safe integer. */
+  counterContribution: 2 ** 42,
+
   /** Logs of one space: a device has one, and one more after each restore or fork. */
   spaceLogs: 1_024,
   /** An operation stamped further ahead of our clock waits until it is due; ms. */

@@ -3,6 +3,7 @@ import type { UserMethodName } from '../../schema/methods/index.ts'
 import { ImportJobs } from '../capture/import-jobs.ts'
 import { captureMethods } from '../capture/methods.ts'
 import { revealParts, SecretSealer } from '../capture/secret-sealer.ts'
+import { uuidV7 } from '../capture/uuid-v7.ts'
 import { contextMethods } from '../context/methods.ts'
 import { encodeDid } from '../identity/did.ts'
 import { verify } from '../identity/ed25519.ts'
@@ -15,6 +16,8 @@ import { PortTokenCounter } from '../tokenizer/port-counter.ts'
 import { conversationMethods } from '../vault/conversation-methods.ts'
 import { Conversations } from '../vault/conversations.ts'
 import { Devices } from '../vault/devices.ts'
+import { notebookMethods } from '../vault/notebook-methods.ts'
+import { Notebooks } from '../vault/notebooks.ts'
 import { type OpenVault, openVault } from '../vault/open-vault.ts'
 import { createPace } from '../vault/pace.ts'
 import { RecoveredItems } from '../vault/recovered-items.ts'
@@ -88,6 +91,11 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     reveal: (sealed, parts) => revealParts(vault, sealed, parts),
     otherDevices: () => devices.others(),
   })
+  const notebooks = new Notebooks(vault, {
+    storable: (text) => new SecretSealer(vault).text(text),
+    mask,
+    newId: () => uuidV7(vault.now(), new Uint8Array(randomBytes(10))),
+  })
   const cursors = new SyncCursors(vault, vault.logs, vault.space)
   const audit = new StateAudit(vault)
   const devices = new Devices({ vault, cursors, deviceDid: options.deviceDid })
@@ -119,6 +127,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
       indexed: (ids, signal) => derivation.derived(ids, signal),
     }),
     ...conversationMethods(conversations),
+    ...notebookMethods(notebooks),
     ...knowledgeMethods(vault),
     ...contextMethods({ vault, counter }),
     'devices.list': () => devices.list(),

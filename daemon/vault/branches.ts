@@ -6,7 +6,11 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { dropSeed } from './erasure.ts'
 import type { LogRow } from './logs.ts'
+import { splitCells } from './split-cells.ts'
 import type { Sql } from './sql.ts'
+
+/** What names an operation by log and sequence. */
+const MOVED = ['sync_operations', 'held_operations', 'erasures', 'text_updates', 'snapshot_changes']
 
 /** A log and its branches: each is a log of its own from the operation on in which it differs. */
 export class Branches {
@@ -94,8 +98,9 @@ export class Branches {
     if (sequence > log.start) dropSeed(sql, log.ref, sequence)
     const branch = this.begin(log, { sequence, hash })
     sql.run('UPDATE logs SET parent = ?1 WHERE parent = ?2 AND ref <> ?1', [branch.ref, log.ref])
-    for (const table of ['sync_operations', 'held_operations', 'erasures'])
+    for (const table of MOVED)
       sql.run(`UPDATE ${table} SET log = ? WHERE log = ? AND seq >= ?`, [branch.ref, log.ref, sequence])
+    splitCells(sql, log.ref, sequence, branch.ref)
     sql.run('UPDATE segments SET log = ? WHERE log = ? AND first >= ?', [branch.ref, log.ref, sequence])
     sql.run(
       `INSERT INTO segments (log, first, count, bytes, previous_hash, membership_head, head_hash, seed, closed, signature)

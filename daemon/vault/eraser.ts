@@ -117,9 +117,10 @@ export class Eraser {
   }
 
   #remove({ entity, key }: RowName): void {
-    const { sql, space } = this.#deps
-    sql.run(`DELETE FROM ${entity.table} WHERE space = ? AND id = ?`, [space, key])
+    const { sql, rows, space } = this.#deps
+    rows.remove(space, entity, key)
     sql.run('DELETE FROM snapshot_rows WHERE table_no = ? AND key = ?', [entity.number, key])
+    sql.run('DELETE FROM snapshot_changes WHERE table_no = ? AND key = ?', [entity.number, key])
     sql.run(
       'DELETE FROM recovered_items WHERE (table_no = ?1 AND key = ?2) OR (?1 = ?3 AND conversation_id = ?2)',
       [entity.number, key, Conversation.number],

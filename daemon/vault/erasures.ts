@@ -243,6 +243,7 @@ export function hidingDeletion(
       columns: new Map(),
     },
     stamp: { ms, counter, log, hash: hash.slice(0, 8) },
+    seq: 0,
   }
 }
 

@@ -1,8 +1,12 @@
 import { TOMBSTONE } from '../../crdt/merge.ts'
 import { isStorableText } from '../../crdt/validity.ts'
-import { ENTITY_BY_NAME, type ReplicatedEntity, type Value } from '../../schema/entities/index.ts'
+import {
+  ENTITY_BY_NAME,
+  type ReplicatedEntity,
+  type RowValues,
+  type Value,
+} from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
-import type { FactChange } from './vault.ts'
 
 export function entityOf(name: string): ReplicatedEntity {
   const entity = ENTITY_BY_NAME.get(name)
@@ -11,7 +15,7 @@ export function entityOf(name: string): ReplicatedEntity {
 }
 
 /** By number, checked. @throws VivimError `InvalidParams` */
-export function columnsOf(entity: ReplicatedEntity, values: FactChange['values'] = {}): Map<number, Value> {
+export function columnsOf(entity: ReplicatedEntity, values: RowValues = {}): Map<number, Value> {
   const columns = new Map<number, Value>()
   for (const [name, value] of Object.entries(values)) {
     const column = entity.columns[name]

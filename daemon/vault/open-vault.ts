@@ -4,8 +4,8 @@ import type { LogPosition } from '../../crdt/frontier.ts'
 import { type ClockState, hlcFromText, hlcToText, receive, tick } from '../../crdt/hlc.ts'
 import type { Operation } from '../../crdt/operation.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
-import { validityOf } from '../../crdt/validity.ts'
-import { ENTITY_BY_NUMBER, type ReplicatedEntity, type Value } from '../../schema/entities/index.ts'
+import { TEXT_SESSION_BYTES } from '../../crdt/text.ts'
+import { ENTITY_BY_NUMBER } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { Authority } from './authority.ts'
 import { Blobs } from './blobs.ts'
@@ -13,7 +13,8 @@ import { Database } from './database.ts'
 import { Eraser } from './eraser.ts'
 import { ErasedMarkers, hollowByIds, type RowName } from './erasure.ts'
 import { Erasures } from './erasures.ts'
-import { columnsOf, entityOf } from './fact-columns.ts'
+import { entityOf } from './fact-columns.ts'
+import { type OperationParts, writeFacts } from './fact-writer.ts'
 import { FloorPositions } from './floor-positions.ts'
 import { forgetRows } from './forgetting.ts'
 import { Forks } from './forks.ts'
@@ -30,11 +31,11 @@ import { metaText, prepareSpace } from './prepare-space.ts'
 import { nothingReceived, type Received } from './received.ts'
 import { type FoundOperations, RowRemaker } from './remake-rows.ts'
 import { RemoteOperations } from './remote-operations.ts'
-import { RowStore, type StampedOperation } from './row-store.ts'
+import { RowStore } from './row-store.ts'
 import { Sealing } from './sealing.ts'
 import { readSegments } from './segment-reader.ts'
 import type { SqlValue } from './sql.ts'
-import type { FactChange, VaultTransaction } from './vault.ts'
+import type { AddingChange, FactChange, VaultTransaction } from './vault.ts'
 
 export type { Follow, OpenVault, VaultOptions } from './open-vault-interface.ts'
 
@@ -48,13 +49,6 @@ export function openVault(options: VaultOptions): OpenVault {
     database.close()
     throw error
   }
-}
-
-interface OperationParts {
-  readonly kind: Operation['kind']
-  readonly entity: ReplicatedEntity
-  readonly key: string | Uint8Array
-  readonly columns: ReadonlyMap<number, Value>
 }
 
 class FileVault implements OpenVault {
@@ -88,6 +82,8 @@ class FileVault implements OpenVault {
   onCommit: () => void = () => {}
   #changes = 0
   readonly #tag: Uint8Array
+  /** Who edits texts while this vault is open: a copy of it never writes as the same. */
+  readonly #session: Uint8Array
   #clock: ClockState
 
   constructor(database: Database, options: VaultOptions) {
@@ -101,6 +97,7 @@ class FileVault implements OpenVault {
     this.logs = new Logs(database)
     const device = publicKeyOf(options.deviceKey)
     this.#tag = deviceTag(device)
+    this.#session = options.random(TEXT_SESSION_BYTES)
     const space = prepareSpace(database, options.did, this.#tag)
     this.space = space
     this.#incarnations = new Incarnations({
@@ -435,26 +432,18 @@ class FileVault implements OpenVault {
     }
   }
 
-  #write(changes: readonly FactChange[]): void {
+  #write(changes: readonly (FactChange | AddingChange)[]): void {
     this.authority.insistOnMember(this.logs.deviceOf(this.ownLog).device)
     const named = changes.map(({ entity, key }): RowName => ({ entity: entityOf(entity), key }))
     insistNotForgotten(this.database, this.space, this.appliedFloor, named)
-    const operations = changes.map(({ kind, entity: name, key, values }): StampedOperation => {
-      const entity = entityOf(name)
-      if (this.#erased.has({ entity, key }))
-        throw new VivimError('Conflict', 'That was erased for good.', {
-          hint: 'Capture it again with `again: true`.',
-        })
-      const operation = this.#operation({ kind, entity, key, columns: columnsOf(entity, values) })
-      // What other devices would take for void is not written here either: rows would differ.
-      if (validityOf(operation) !== 'valid')
-        throw new VivimError('InvalidParams', `A ${name} cannot hold that.`)
-      const hash = this.#log.append(operation)
-      const { ms, counter } = operation.hlc
-      return { entity, operation, stamp: { ms, counter, log: this.ownLog, hash: hash.slice(0, 8) } }
+    writeFacts(changes, {
+      space: this.space,
+      log: this.#log,
+      session: this.#session,
+      rows: this.rows,
+      erased: this.#erased,
+      operation: (parts) => this.#operation(parts),
     })
-    this.#log.flush()
-    this.rows.merge(this.space, operations)
   }
 
   #operation(parts: OperationParts): Operation {

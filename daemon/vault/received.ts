@@ -44,7 +44,7 @@ export function nothingReceived(clock: ClockState): Received {
 
 /** What taking in a batch of segments has come to so far. */
 export class Batch {
-  readonly merging: StampedOperation[] = []
+  merging: StampedOperation[] = []
   erased: Erasure[] = []
   readonly hidden: Erasure[] = []
   readonly grown = new Set<number>()
@@ -69,6 +69,9 @@ export class Batch {
   moved(from: number, sequence: number, to: number): void {
     this.erased = this.erased.map((item) =>
       item.log === from && item.seq >= sequence ? { ...item, log: to } : item,
+    )
+    this.merging = this.merging.map((item) =>
+      item.stamp.log === from && item.seq >= sequence ? { ...item, stamp: { ...item.stamp, log: to } } : item,
     )
   }
 

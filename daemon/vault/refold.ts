@@ -1,21 +1,15 @@
-import { decodeOperation, rowOfOperation } from '../../crdt/operation.ts'
-import { validityOf } from '../../crdt/validity.ts'
-import { ENTITY_BY_NUMBER, Message } from '../../schema/entities/index.ts'
+import { rowOfOperation } from '../../crdt/operation.ts'
+import { Message } from '../../schema/entities/index.ts'
 import type { Authority, OperationRun } from './authority.ts'
 import { BODY_HEAD_BYTES, type ErasedMarkers, type RowName } from './erasure.ts'
 import type { Erasures } from './erasures.ts'
 import type { RowStore, StampedOperation } from './row-store.ts'
+import { snapshotChangesOf } from './snapshot-changes.ts'
 import { restoreSnapshotRow } from './snapshot-rows.ts'
 import type { Sql } from './sql.ts'
+import { type StoredOperation, stampedOf } from './stored-operation.ts'
 
 const BATCH = 5_000
-
-interface StoredOperation {
-  readonly log: number
-  readonly seq: number
-  readonly hash: Uint8Array
-  readonly body: Uint8Array
-}
 
 /** What rows were made again for. */
 export interface Refolded {
@@ -49,9 +43,11 @@ export function refold(context: RefoldContext, runs: readonly OperationRun[]): R
   if (rowsToMake.length === 0) return { operations: [], conversations: [] }
   const names = new Set(rowsToMake.map(({ entity, key }) => nameOf(entity.number, key)))
   const conversations = conversationsOf(sql, space, rowsToMake)
-  for (const { entity, key } of rowsToMake)
-    sql.run(`DELETE FROM ${entity.table} WHERE space = ? AND id = ?`, [space, key])
-  for (const row of rowsToMake) restoreSnapshotRow(sql, space, row)
+  for (const { entity, key } of rowsToMake) rows.remove(space, entity, key)
+  for (const row of rowsToMake) {
+    restoreSnapshotRow(sql, space, row)
+    rows.merge(space, snapshotChangesOf(sql, row.entity.number, row.key))
+  }
   for (const batch of remaining(context, names)) rows.merge(space, batch.flatMap(stampedOf))
   for (const row of rowsToMake) rows.merge(space, erasures.hiding(row))
   return { operations, conversations }
@@ -110,15 +106,6 @@ function* remaining(
     if (!last) return
     after = last.id
   }
-}
-
-/** With its row; none for what this program cannot place, and for an ERASE, which has no row. */
-function stampedOf({ log, hash, body }: StoredOperation): StampedOperation[] {
-  const operation = decodeOperation(body)
-  const entity = ENTITY_BY_NUMBER.get(operation.table)
-  if (!entity || operation.kind === 'ERASE' || validityOf(operation) !== 'valid') return []
-  const { ms, counter } = operation.hlc
-  return [{ entity, operation, stamp: { ms, counter, log, hash: hash.slice(0, 8) } }]
 }
 
 function conversationsOf(sql: Sql, space: number, changed: readonly RowName[]): string[] {

@@ -1,5 +1,5 @@
 import type { ClockState } from '../../crdt/hlc.ts'
-import { mergeOperation, TOMBSTONE } from '../../crdt/merge.ts'
+import { addsUp, mergeOperation, TOMBSTONE } from '../../crdt/merge.ts'
 import { decodeOperation, isErase, type Operation, rowOfOperation } from '../../crdt/operation.ts'
 import type { ItemName } from '../../crdt/range-fingerprints.ts'
 import { compareStamps, packStamps, type RowStamps, unpackStamps } from '../../crdt/stamps.ts'
@@ -13,6 +13,8 @@ import type { Logs } from './logs.ts'
 import type { Pace } from './pace.ts'
 import { nothingReceived, type Received } from './received.ts'
 import { type StampedOperation, valueByNumber } from './row-store.ts'
+import { SharedColumnStore } from './shared-column-store.ts'
+import { snapshotChangesOf } from './snapshot-changes.ts'
 import { snapshotRow } from './snapshot-rows.ts'
 import type { Sql, SqlValue } from './sql.ts'
 import { entryOf, type FactRow } from './state-digest.ts'
@@ -56,10 +58,12 @@ export interface RemakeContext extends Sql {
 export class RowRemaker {
   readonly #vault: RemakeContext
   readonly #erased: ErasedMarkers
+  readonly #shared: SharedColumnStore
 
   constructor(vault: RemakeContext, erased: ErasedMarkers) {
     this.#vault = vault
     this.#erased = erased
+    this.#shared = new SharedColumnStore(vault)
   }
 
   /** Looks through the logs; others get their turn meanwhile. */
@@ -109,11 +113,13 @@ export class RowRemaker {
     before: FactRow | undefined,
     found: FoundOperations,
   ): boolean {
-    const { logs, space } = this.#vault
+    const { space } = this.#vault
     const erased = this.#erased
     const sql = this.#vault
     const row = erased.has({ entity, key }) ? undefined : this.#fold(entity, key, before, found)
+    const entryBefore = before && this.#entry(entity, before)
     if (before) sql.run(`DELETE FROM ${entity.table} WHERE space = ? AND id = ?`, [space, key])
+    this.#shared.remove(space, entity, key)
     if (row) {
       const columns = ['space', 'id', 'clock', 'deleted', ...Object.keys(entity.columns)]
       const values = Object.values(entity.columns).map(({ number }) => row.values.get(number) ?? null)
@@ -122,9 +128,32 @@ export class RowRemaker {
         [space, key, packStamps(row.stamps), row.values.get(TOMBSTONE) ?? 0, ...values] as SqlValue[],
       )
     }
+    if (!erased.has({ entity, key })) this.#shared.merge(space, this.#adding(entity, key, found))
     const after = this.#row(entity, key)
-    if (!before || !after) return before !== after
-    return Buffer.compare(entryOf(entity, before, logs).bytes, entryOf(entity, after, logs).bytes) !== 0
+    if (!entryBefore || !after) return before !== after
+    return Buffer.compare(entryBefore, this.#entry(entity, after)) !== 0
+  }
+
+  #entry(entity: ReplicatedEntity, row: FactRow): Uint8Array {
+    return entryOf(entity, row, this.#vault.logs, this.#shared).bytes
+  }
+
+  /** Changes of its counters and texts: all of them have their bodies. */
+  #adding(entity: ReplicatedEntity, key: string, found: FoundOperations): StampedOperation[] {
+    const given = snapshotChangesOf(this.#vault, entity.number, key)
+    return [...given, ...this.#stamped(entity, key, found)].filter(({ operation }) => addsUp(operation))
+  }
+
+  #stamped(entity: ReplicatedEntity, key: string, found: FoundOperations): StampedOperation[] {
+    return this.#counting({ table: entity.number, key }, found).map(({ operation, at }) => {
+      const { ms, counter } = operation.hlc
+      return {
+        entity,
+        operation,
+        stamp: { ms, counter, log: at.log, hash: at.hash.slice(0, 8) },
+        seq: at.seq,
+      }
+    })
   }
 
   #fold(entity: ReplicatedEntity, key: string, before: FactRow | undefined, found: FoundOperations) {
@@ -134,10 +163,7 @@ export class RowRemaker {
       stamps: kept ? unpackStamps(kept.clock) : (new Map() as RowStamps),
       values: new Map<number, Value>(kept?.columns),
     }
-    const counting = this.#counting({ table: entity.number, key }, found).map(({ operation, at }) => {
-      const { ms, counter } = operation.hlc
-      return { operation, stamp: { ms, counter, log: at.log, hash: at.hash.slice(0, 8) } }
-    })
+    const counting = this.#stamped(entity, key, found).filter(({ operation }) => !addsUp(operation))
     const writes = [...counting, ...erasures.hiding({ entity, key })]
     for (const { operation, stamp } of writes)
       for (const [column, value] of mergeOperation(row.stamps, operation, stamp, logs.deviceOf))
@@ -284,5 +310,5 @@ function touch(entity: ReplicatedEntity, key: string): StampedOperation {
     schemaVersion: 0,
     columns: new Map(),
   }
-  return { entity, operation, stamp: { ms: 0, counter: 0, log: 0, hash: new Uint8Array(8) } }
+  return { entity, operation, stamp: { ms: 0, counter: 0, log: 0, hash: new Uint8Array(8) }, seq: 0 }
 }

@@ -342,6 +342,7 @@ export class RemoteOperations {
         entity,
         operation,
         stamp: { ms, counter, log: at.log, hash: at.hash.slice(0, 8) },
+        seq: at.seq,
       })
   }
 

@@ -1,4 +1,4 @@
-import { mergeOperation, TOMBSTONE, writesOf } from '../../crdt/merge.ts'
+import { addsUp, mergeOperation, TOMBSTONE, writesOf } from '../../crdt/merge.ts'
 import type { Operation } from '../../crdt/operation.ts'
 import {
   type DeviceOfLog,
@@ -9,6 +9,7 @@ import {
   unpackStamps,
 } from '../../crdt/stamps.ts'
 import type { ReplicatedEntity, Value } from '../../schema/entities/index.ts'
+import { SharedColumnStore } from './shared-column-store.ts'
 import type { Sql, SqlValue } from './sql.ts'
 
 /** Rows one INSERT carries when there are enough: the way into SQLite costs more than the row (measured 2x). */
@@ -76,6 +77,8 @@ export interface StampedOperation {
   readonly entity: ReplicatedEntity
   readonly operation: Operation
   readonly stamp: Stamp
+  /** Its place in its log; 0 for what no log says. */
+  readonly seq: number
 }
 
 interface MergingRow {
@@ -89,6 +92,8 @@ type NewRow = StampedOperation
 
 /** Merges operations into the rows of a vault. */
 export class RowStore {
+  /** Counters and texts. */
+  readonly shared: SharedColumnStore
   readonly #sql: Sql
   readonly #deviceOf: DeviceOfLog
   readonly #plans = new Map<ReplicatedEntity, TablePlan>()
@@ -96,12 +101,18 @@ export class RowStore {
   constructor(sql: Sql, deviceOf: DeviceOfLog) {
     this.#sql = sql
     this.#deviceOf = deviceOf
+    this.shared = new SharedColumnStore(sql)
   }
 
   /** Merges a batch: one look at what is there per table, then one write per row that changes. */
   merge(space: number, operations: readonly StampedOperation[]): void {
     const byEntity = new Map<ReplicatedEntity, StampedOperation[]>()
+    const adding: StampedOperation[] = []
     for (const item of operations) {
+      if (addsUp(item.operation)) {
+        adding.push(item)
+        continue
+      }
       const group = byEntity.get(item.entity)
       if (group) group.push(item)
       else byEntity.set(item.entity, [item])
@@ -110,6 +121,13 @@ export class RowStore {
       const plan = this.#plan(entity)
       this.#write(plan, space, this.#mergeRows(plan, space, items))
     }
+    if (adding.length > 0) this.shared.merge(space, adding)
+  }
+
+  /** Takes a row out, with all that was merged into it. */
+  remove(space: number, entity: ReplicatedEntity, key: string): void {
+    this.#sql.run(`DELETE FROM ${entity.table} WHERE space = ? AND id = ?`, [space, key])
+    this.shared.remove(space, entity, key)
   }
 
   /** Most rows that arrive are new and written once: those are spared the maps that merging needs. */

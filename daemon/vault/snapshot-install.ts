@@ -1,13 +1,22 @@
 import { logName } from '../../crdt/frontier.ts'
 import type { ClockState } from '../../crdt/hlc.ts'
 import { GENESIS_HASH } from '../../crdt/log.ts'
-import { decodeItem, itemsOfChunk, type SnapshotHeader, type SnapshotRow } from '../../crdt/snapshot.ts'
+import {
+  decodeItem,
+  itemsOfChunk,
+  type SnapshotHeader,
+  type SnapshotRow,
+  type SnapshotShared,
+} from '../../crdt/snapshot.ts'
 import { packStamps, type RowStamps, type Stamp } from '../../crdt/stamps.ts'
+import { validityOf } from '../../crdt/validity.ts'
 import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { OpenVault } from './open-vault.ts'
 import { addRecovered } from './recovered-items.ts'
 import { columnNames } from './row-store.ts'
+import { sharedColumns } from './shared-column-store.ts'
+import { putSnapshotChange, snapshotChangesOf } from './snapshot-changes.ts'
 import { putSnapshotRow } from './snapshot-rows.ts'
 import type { Snapshots } from './snapshots.ts'
 import type { Sql } from './sql.ts'
@@ -100,7 +109,10 @@ function replaceRows(
   tx.run('DELETE FROM erased WHERE space = ?', [space])
   for (const table of ['sync_operations', 'segments', 'held_operations', 'erasures', 'floor_positions'])
     tx.run(`DELETE FROM ${table} WHERE log IN (SELECT ref FROM logs WHERE space = ?)`, [space])
+  for (const table of ['text_updates', 'text_documents', 'counter_cells'])
+    tx.run(`DELETE FROM ${table} WHERE space = ?`, [space])
   tx.run('DELETE FROM snapshot_rows')
+  tx.run('DELETE FROM snapshot_changes')
   const named = new Set(header.positions.map(logName))
   for (const log of logs.list(space)) if (!named.has(logName(log))) logs.advance(log.ref, 0, GENESIS_HASH)
   const refs = header.positions.map((position) => {
@@ -160,6 +172,8 @@ class RowWriter {
   readonly #refs: readonly number[]
   readonly #last: LastStamps
   #row: SnapshotRow | undefined
+  /** The row whose counters and texts are coming. */
+  #shared: { readonly table: number; readonly key: string } | undefined
 
   constructor(vault: OpenVault, tx: VaultTransaction, refs: readonly number[], last: LastStamps) {
     this.#vault = vault
@@ -183,12 +197,46 @@ class RowWriter {
         erasures.add({ entity, marker: item.marker, log: this.#refAt(place), seq, ms })
       return
     }
+    if ('changes' in item) {
+      this.#addShared(item)
+      return
+    }
     const continues = this.#row?.table === item.table && this.#row.key === item.key
     if (!continues) this.end()
     this.#row = { ...item, columns: [...(this.#row?.columns ?? []), ...item.columns] }
   }
 
+  /** Merged when all of its row is here. */
+  #addShared({ table, key, column, changes }: SnapshotShared): void {
+    const name = this.#row ?? this.#shared
+    if (name && (name.table !== table || name.key !== key)) this.end()
+    this.#shared = { table, key }
+    const { number } = sharedColumns(entityOf(table)).find(([, { number }]) => number === column)?.[1] ?? {}
+    if (number === undefined) throw newer()
+    for (const change of changes) {
+      const log = this.#refAt(change.log)
+      this.#last.see(log, change)
+      putSnapshotChange(this.#tx, { ...change, log, table, key, column })
+    }
+  }
+
+  #endShared(): void {
+    if (!this.#shared) return
+    const { table, key } = this.#shared
+    this.#shared = undefined
+    const { rows, space } = this.#vault
+    const changes = snapshotChangesOf(this.#tx, table, key)
+    if (changes.some(({ operation }) => validityOf(operation) !== 'valid'))
+      throw new VivimError('Corrupt', 'A peer sent a snapshot with a change that no device writes.')
+    rows.merge(space, changes)
+  }
+
   end(): void {
+    this.#endRow()
+    this.#endShared()
+  }
+
+  #endRow(): void {
     const row = this.#row
     if (!row) return
     this.#row = undefined

@@ -9,6 +9,7 @@ import {
   encodeSnapshot,
   itemOfErased,
   itemsOfRow,
+  itemsOfShared,
   type SnapshotColumn,
   type SnapshotHeader,
   snapshotMessage,
@@ -21,6 +22,7 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { OpenVault } from './open-vault.ts'
 import { valueByNumber } from './row-store.ts'
+import { sharedColumns } from './shared-column-store.ts'
 import { erasedMarkers, type FactRow, factRows, stateDigest } from './state-digest.ts'
 
 /** A snapshot that is here, whole or in part. */
@@ -201,8 +203,10 @@ export class Snapshots {
   *#items(placeOf: ReadonlyMap<number, number>): Generator<Uint8Array> {
     const vault = this.#vault
     for (const entity of REPLICATED_ENTITIES) {
-      for (const row of factRows(vault, vault.space, entity))
+      for (const row of factRows(vault, vault.space, entity)) {
         yield* itemsOfRow({ table: entity.number, key: row.id, columns: columnsOf(entity, row, placeOf) })
+        yield* this.#sharedItems(entity, row.id, placeOf)
+      }
       for (const { marker } of erasedMarkers(vault, vault.space, entity)) {
         const erases = vault.all<{ log: number; seq: number; at: number }>(
           'SELECT log, seq, at FROM erasures WHERE table_no = ? AND marker = ? AND pending = 0',
@@ -217,6 +221,25 @@ export class Snapshots {
             .sort((a, b) => a[0] - b[0] || a[1] - b[1]),
         })
       }
+    }
+  }
+
+  *#sharedItems(
+    entity: ReplicatedEntity,
+    key: string,
+    placeOf: ReadonlyMap<number, number>,
+  ): Generator<Uint8Array> {
+    const { rows, space } = this.#vault
+    for (const [, { number: column }] of sharedColumns(entity)) {
+      const changes = rows.shared.changes(space, entity, key, column).map(({ operation, stamp, seq }) => ({
+        value: operation.columns.get(column)!,
+        log: placeOf.get(stamp.log)!,
+        seq,
+        ms: stamp.ms,
+        counter: stamp.counter,
+        hash: stamp.hash,
+      }))
+      yield* itemsOfShared({ table: entity.number, key, column, changes })
     }
   }
 }

@@ -4,6 +4,7 @@ import { erasedEntry, rowEntry, StateDigest, type StateEntry } from '../../crdt/
 import { REPLICATED_ENTITIES, type ReplicatedEntity } from '../../schema/entities/index.ts'
 import type { Logs } from './logs.ts'
 import { valueByNumber } from './row-store.ts'
+import { SharedColumnStore } from './shared-column-store.ts'
 import type { Sql, SqlValue } from './sql.ts'
 
 /** Rows read at once: what reads them in pieces gives others their turn in between. */
@@ -28,19 +29,27 @@ export function* factRows(sql: Sql, space: number, entity: ReplicatedEntity): Ge
 
 /** What the state digest of a space is made of, in its order. */
 export function* stateEntries(sql: Sql, logs: Logs, space: number): Generator<StateEntry> {
+  const shared = new SharedColumnStore(sql)
   for (const entity of REPLICATED_ENTITIES) {
-    for (const row of factRows(sql, space, entity)) yield entryOf(entity, row, logs)
+    for (const row of factRows(sql, space, entity)) yield entryOf(entity, row, logs, shared)
     for (const { marker } of erasedMarkers(sql, space, entity)) yield erasedEntry(entity.number, marker)
   }
 }
 
-export function entryOf(entity: ReplicatedEntity, row: FactRow, logs: Logs): StateEntry {
+export function entryOf(
+  entity: ReplicatedEntity,
+  row: FactRow,
+  logs: Logs,
+  store: SharedColumnStore,
+): StateEntry {
   const table = entity.number
   const key = row.id
   try {
     const stamps = unpackStamps(row.clock)
     const valueAt = valueByNumber(entity, row)
-    return rowEntry({ table, key, stamps, deleted: row.deleted === 1, valueAt }, logs.deviceOf)
+    const shared = store.entries(Number(row.space), entity, key)
+    const state = { table, key, stamps, deleted: row.deleted === 1, valueAt, ...(shared && { shared }) }
+    return rowEntry(state, logs.deviceOf)
   } catch {
     // Stamps of no operation: somebody damaged the file. Nobody else has that, so it will be found.
     return { table, key, bytes: encodeCanonical([table, key, row.clock]) }

@@ -3,6 +3,7 @@ import type { Item, ItemName, Range } from '../../crdt/range-fingerprints.ts'
 import { erasedEntry, type StateEntry } from '../../crdt/state-digest.ts'
 import { REPLICATED_ENTITIES, type ReplicatedEntity } from '../../schema/entities/index.ts'
 import type { Logs } from './logs.ts'
+import { SharedColumnStore } from './shared-column-store.ts'
 import type { Sql, SqlValue } from './sql.ts'
 import { entryOf, type FactRow } from './state-digest.ts'
 
@@ -17,10 +18,12 @@ interface KeyRange<K extends SqlValue> {
 
 /** Entries of the state digest in a range, in order, each hashed alone. */
 export function* rangeItems(sql: Sql, logs: Logs, space: number, range: Range): Generator<Item> {
+  const shared = new SharedColumnStore(sql)
   for (const entity of REPLICATED_ENTITIES) {
     const rows = rowsIn(entity, range)
     const erased = erasedIn(entity, range)
-    if (rows) for (const row of factRows(sql, space, entity, rows)) yield itemOf(entryOf(entity, row, logs))
+    if (rows)
+      for (const row of factRows(sql, space, entity, rows)) yield itemOf(entryOf(entity, row, logs, shared))
     if (erased)
       for (const marker of markers(sql, space, entity, erased))
         yield itemOf(erasedEntry(entity.number, marker))

@@ -1,3 +1,4 @@
+import type { TextEdit } from '../../crdt/text.ts'
 import type { ReplicatedEntityName, RowValues } from '../../schema/entities/index.ts'
 import type { Sql } from './sql.ts'
 
@@ -9,12 +10,29 @@ export interface FactChange {
   readonly values?: RowValues
 }
 
+/** What adds up with what other devices write at the same time. */
+export type AddingChange = {
+  readonly entity: ReplicatedEntityName
+  readonly key: string
+} & (
+  | {
+      readonly kind: 'COUNTER'
+      /** Column → how much is added to the counter. */
+      readonly amounts: Readonly<Record<string, number>>
+    }
+  | {
+      readonly kind: 'TEXT'
+      /** Column → edits, each of the text that the one before it left. */
+      readonly edits: Readonly<Record<string, readonly TextEdit[]>>
+    }
+)
+
 /**
  * An open transaction. Facts go through `write`, which makes operations of them, chains, signs and merges them;
  * derived, cache and local tables are written with plain statements. All of it commits together or not at all.
  */
 export interface VaultTransaction extends Sql {
-  write(changes: readonly FactChange[]): void
+  write(changes: readonly (FactChange | AddingChange)[]): void
   /** True when this key was erased for good: writing it would change nothing. */
   isErased(entity: ReplicatedEntityName, key: string): boolean
   /** Keeps bytes too large for an operation, sealed; answers their SHA-256 (hex). */

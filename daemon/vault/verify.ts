@@ -1,12 +1,20 @@
 import { createPublicKey, type KeyObject, verify as verifyEd25519 } from 'node:crypto'
+import { encodeCanonical } from '../../crdt/cbor.ts'
 import { GENESIS_HASH, LogChain } from '../../crdt/log.ts'
-import { mergeOperation, TOMBSTONE } from '../../crdt/merge.ts'
+import { addsUp, mergeOperation, TOMBSTONE } from '../../crdt/merge.ts'
 import { commitmentOf, decodeOperation, saltOf } from '../../crdt/operation.ts'
 import { segmentMessage } from '../../crdt/segment.ts'
+import { foldShared, type SharedChange } from '../../crdt/shared-columns.ts'
 import { decodeShippedSegment } from '../../crdt/shipped-segment.ts'
 import { compareStamps, type RowStamps, type Stamp, unpackStamps } from '../../crdt/stamps.ts'
 import { validityOf } from '../../crdt/validity.ts'
-import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
+import {
+  type Column,
+  ENTITY_BY_NUMBER,
+  REPLICATED_ENTITIES,
+  type ReplicatedEntity,
+  type Value,
+} from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { Erasures } from './erasures.ts'
 import { FloorPositions } from './floor-positions.ts'
@@ -15,9 +23,11 @@ import type { LogRow, Logs } from './logs.ts'
 import type { Pace } from './pace.ts'
 import { valueByNumber } from './row-store.ts'
 import { operationsUnder } from './segment-reader.ts'
+import { isShared, SharedColumnStore, sharedColumns } from './shared-column-store.ts'
+import { allSnapshotChanges } from './snapshot-changes.ts'
 import { snapshotRows } from './snapshot-rows.ts'
 import type { Sql } from './sql.ts'
-import { factRows } from './state-digest.ts'
+import { type FactRow, factRows } from './state-digest.ts'
 
 export interface Problem {
   readonly kind: 'file' | 'chain' | 'signature' | 'operation' | 'row' | 'blob' | 'content'
@@ -49,6 +59,10 @@ interface SegmentRow {
 interface FoldedRow {
   readonly stamps: RowStamps
   readonly values: Map<number, Value>
+  /** An operation says that it is there; a text or counter whose changes are all void does not. */
+  written: boolean
+  /** Changes of its counters and texts. */
+  readonly shared: SharedChange[]
 }
 
 /** Rows as their operations say, made without the tables: table number → key → row. */
@@ -198,10 +212,21 @@ async function verifyLog(
 /** Where this vault began again from a snapshot, its rows are what operations are folded onto. */
 function addSnapshotRows(sql: Sql, fold: Fold): void {
   for (const { table, key, clock, columns } of snapshotRows(sql)) {
-    const rows = fold.get(table) ?? new Map<string, FoldedRow>()
-    fold.set(table, rows)
-    rows.set(key, { stamps: unpackStamps(clock), values: new Map(columns) })
+    const row = foldedRow(fold, table, key)
+    row.written = true
+    for (const [column, stamp] of unpackStamps(clock)) row.stamps.set(column, stamp)
+    for (const [column, value] of columns) row.values.set(column, value)
   }
+  for (const { operation, stamp } of allSnapshotChanges(sql))
+    foldedRow(fold, operation.table, operation.key as string).shared.push({ operation, stamp })
+}
+
+function foldedRow(fold: Fold, table: number, key: string): FoldedRow {
+  const rows = fold.get(table) ?? new Map<string, FoldedRow>()
+  fold.set(table, rows)
+  const row = rows.get(key) ?? { stamps: new Map(), values: new Map(), shared: [], written: false }
+  rows.set(key, row)
+  return row
 }
 
 /** True for a shipped segment that its device signed. */
@@ -249,12 +274,11 @@ function addToFold(
     const written = decodeOperation(row.body!)
     const operation = hidden === undefined ? written : { ...written, kind: 'DELETE' as const, key: hidden }
     if (typeof operation.key !== 'string' || validityOf(operation) !== 'valid') return
-    const table = fold.get(operation.table) ?? new Map<string, FoldedRow>()
-    fold.set(operation.table, table)
-    const folded = table.get(operation.key) ?? { stamps: new Map(), values: new Map() }
-    table.set(operation.key, folded)
+    const folded = foldedRow(fold, operation.table, operation.key)
     const { ms, counter } = operation.hlc
     const stamp = { ms, counter, log, hash: row.hash.slice(0, 8) }
+    if (addsUp(operation)) folded.shared.push({ operation, stamp })
+    else folded.written = true
     for (const [column, value] of mergeOperation(folded.stamps, operation, stamp, logs.deviceOf))
       folded.values.set(column, value)
   } catch {
@@ -270,6 +294,7 @@ async function compareRows(
   problems: Problem[],
   pace: Pace,
 ): Promise<number> {
+  const shared = new SharedColumnStore(sql)
   let count = 0
   for (const entity of REPLICATED_ENTITIES) {
     const expected = fold.get(entity.number) ?? new Map<string, FoldedRow>()
@@ -285,13 +310,16 @@ async function compareRows(
         stamps.size === folded.stamps.size &&
         row.deleted === (folded.values.get(TOMBSTONE) ?? 0) &&
         // A column nobody wrote holds nothing.
-        Object.values(entity.columns).every(({ number }) => stamps.has(number) || valueAt(number) === null) &&
+        Object.values<Column>(entity.columns).every(
+          (column) => isShared(column) || stamps.has(column.number) || valueAt(column.number) === null,
+        ) &&
         [...folded.stamps].every(([column, stamp]) => {
           const present = stamps.get(column)
           if (!present || !sameStamp(stamp, present, logs)) return false
           const value = column === TOMBSTONE ? row.deleted : valueAt(column)
           return sameValue(value, folded.values.get(column) ?? null)
-        })
+        }) &&
+        sharesSame(entity, row, folded.shared, shared)
       if (!same)
         problems.push({
           kind: 'row',
@@ -299,8 +327,9 @@ async function compareRows(
           message: 'The row is not the fold of its operations.',
         })
     }
-    for (const key of expected.keys())
-      problems.push({ kind: 'row', where: `${entity.name} ${key}`, message: 'The row is missing.' })
+    for (const [key, { written, shared: changes }] of expected)
+      if (written || foldOf(entity, changes, shared).length > 0)
+        problems.push({ kind: 'row', where: `${entity.name} ${key}`, message: 'The row is missing.' })
   }
   for (const table of fold.keys())
     if (!ENTITY_BY_NUMBER.has(table))
@@ -322,6 +351,28 @@ function sameLog(a: number, b: number, logs: Logs): boolean {
     equal(one.device, other.device) &&
     equal(one.origin ?? one.incarnation, other.origin ?? other.incarnation)
   )
+}
+
+/** The counters and texts of a row, made from their operations alone. */
+function foldOf(entity: ReplicatedEntity, changes: readonly SharedChange[], store: SharedColumnStore) {
+  return sharedColumns(entity).flatMap(([name, { type, number }]) =>
+    [foldShared(type, number, changes, store.logOf)].flatMap((state) => (state ? [{ name, ...state }] : [])),
+  )
+}
+
+function sharesSame(
+  entity: ReplicatedEntity,
+  row: FactRow,
+  changes: readonly SharedChange[],
+  store: SharedColumnStore,
+): boolean {
+  const folded = foldOf(entity, changes, store)
+  const shown = sharedColumns(entity).every(([name]) => {
+    const state = folded.find((one) => one.name === name)
+    return sameValue((row[name] ?? null) as Value, state?.value ?? null)
+  })
+  const entries = store.entries(Number(row.space), entity, row.id) ?? []
+  return shown && equal(encodeCanonical(entries), encodeCanonical(folded.map(({ entry }) => entry)))
 }
 
 function sameStamp(a: Stamp, b: Stamp, logs: Logs): boolean {

@@ -63,6 +63,16 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['conversations trash', 'list what is in the trash', conversations('trash')],
       ['conversations stats', 'count what there is', conversations('stats')],
     ]),
+    ...group('Notebooks', [
+      ['notebook list', 'list your notebooks', notebook('list')],
+      ['notebook show', 'read a notebook', notebook('show')],
+      ['notebook create', 'make one', notebook('create')],
+      ['notebook update', 'change its name or description', notebook('update')],
+      ['notebook delete', 'delete one with its entries', notebook('delete')],
+      ['notebook add', 'add a note or a unit', notebook('add')],
+      ['notebook edit', 'edit a note; what other devices edit meanwhile stays', notebook('edit')],
+      ['notebook remove', 'take an entry out', notebook('remove')],
+    ]),
     ...group('Knowledge', [
       ['search', 'find units, messages, conversations and topics', knowledge('search')],
       ['context', 'compile cited context for a question', knowledge('context')],
@@ -124,6 +134,7 @@ type UserCommands = typeof import('./commands/users.ts')
 type DeviceCommands = typeof import('./commands/devices.ts')
 type CaptureCommands = typeof import('./commands/capture.ts')
 type ConversationCommands = typeof import('./commands/conversations.ts')
+type NotebookCommands = typeof import('./commands/notebooks.ts')
 type KnowledgeCommands = typeof import('./commands/knowledge.ts')
 type AppCommands = typeof import('./commands/apps.ts')
 type SyncCommands = typeof import('./commands/sync.ts')
@@ -142,6 +153,8 @@ const capture = (name: keyof CaptureCommands['captureCommands']) => async () =>
   (await import('./commands/capture.ts')).captureCommands[name]
 const conversations = (name: keyof ConversationCommands['conversationCommands']) => async () =>
   (await import('./commands/conversations.ts')).conversationCommands[name]
+const notebook = (name: keyof NotebookCommands['notebookCommands']) => async () =>
+  (await import('./commands/notebooks.ts')).notebookCommands[name]
 const knowledge = (name: keyof KnowledgeCommands['knowledgeCommands']) => async () =>
   (await import('./commands/knowledge.ts')).knowledgeCommands[name]
 const sync = (name: keyof SyncCommands['syncCommands']) => async () =>

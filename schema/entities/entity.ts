@@ -12,8 +12,11 @@
  */
 export type TableClass = 'fact' | 'derived' | 'cache' | 'local' | 'secret'
 
-/** SQLite storage of a column. `json` is TEXT with a `json_valid` check. */
-export type ColumnType = 'text' | 'integer' | 'real' | 'blob' | 'json'
+/**
+ * What a column holds. `json` is TEXT with a `json_valid` check. Of most the last write wins; a `counter` (INTEGER) is
+ * the sum of what each log contributes, and a `shared_text` (TEXT) what all edits make of it together.
+ */
+export type ColumnType = 'text' | 'integer' | 'real' | 'blob' | 'json' | 'counter' | 'shared_text'
 
 export interface Column {
   /** The number on the wire. Never reused; 0 is the tombstone of every table. */

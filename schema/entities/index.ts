@@ -1,5 +1,6 @@
 import type { Entity, ReplicatedEntity } from './entity.ts'
 import { Conversation, ConversationTag, Device, Floor, Message, MessageVersion } from './facts.ts'
+import { Annotation, Notebook, NotebookEntry } from './notebooks.ts'
 
 /** Every replicated table, in wire-number order. The state digest walks them in this order. */
 export const REPLICATED_ENTITIES = [
@@ -8,6 +9,9 @@ export const REPLICATED_ENTITIES = [
   MessageVersion,
   ConversationTag,
   Device,
+  Notebook,
+  NotebookEntry,
+  Annotation,
   Floor,
 ] as const satisfies readonly ReplicatedEntity[]
 
@@ -50,6 +54,10 @@ export const OTHER_ENTITIES = [
   { name: 'ImportReportLine', table: 'import_report_lines', class: 'local' },
   { name: 'CaptureAttempt', table: 'capture_attempts', class: 'local' },
   { name: 'DerivationQueue', table: 'derivation_queue', class: 'local' },
+  { name: 'TextUpdate', table: 'text_updates', class: 'local' },
+  { name: 'TextDocument', table: 'text_documents', class: 'local' },
+  { name: 'CounterCell', table: 'counter_cells', class: 'local' },
+  { name: 'SnapshotChange', table: 'snapshot_changes', class: 'local' },
   { name: 'Meta', table: 'meta', class: 'local' },
 ] as const satisfies readonly Entity[]
 
@@ -63,3 +71,4 @@ export const ENTITY_BY_NUMBER: ReadonlyMap<number, ReplicatedEntity> = new Map(
 
 export type { Column, Entity, ReplicatedEntity, RowValues, TableClass, Value } from './entity.ts'
 export { Conversation, ConversationTag, Device, Floor, Message, MessageVersion } from './facts.ts'
+export { Annotation, Notebook, NotebookEntry } from './notebooks.ts'

@@ -9,6 +9,7 @@ import { knowledgeMethods } from './knowledge.ts'
 import { masterMethods } from './master.ts'
 import type { Method } from './method.ts'
 import { nodeMethods } from './node.ts'
+import { notebooksMethods } from './notebooks.ts'
 import { rpcMethods } from './rpc.ts'
 import { syncMethods } from './sync.ts'
 import { usersMethods } from './users.ts'
@@ -24,6 +25,7 @@ export const METHODS = {
   ...conversationsMethods,
   ...knowledgeMethods,
   ...contextMethods,
+  ...notebooksMethods,
   ...syncMethods,
   ...devicesMethods,
   ...masterMethods,
@@ -44,6 +46,7 @@ type UserNamespace =
   | 'topics'
   | 'search'
   | 'context'
+  | 'notebooks'
   | 'sync'
   | 'devices'
 /** Of these namespaces, what needs the network and is answered on the main thread. */

@@ -39,6 +39,8 @@ const LIBRARIES: readonly [library: RegExp, places: RegExp][] = [
   [/^yauzl$/, /^daemon\/capture\//],
   [/^(?:mdast|micromark)/, /^daemon\/knowledge\//],
   [/^stemmer$/, /^daemon\/(?:knowledge|context)\//],
+  // Shared texts: everything else of the core and the node sees characters and bytes.
+  [/^yjs$/, /^crdt\/text\.ts$/],
   [/^cborg$/, /^crdt\/cbor\.ts$/],
   [/^@scure\/bip39$/, /^daemon\/identity\//],
   // Base58 and base32: pure functions, no door to anything.

@@ -13,6 +13,8 @@ const SQL_TYPE: Record<ColumnType, string> = {
   integer: 'INTEGER',
   real: 'REAL',
   blob: 'BLOB',
+  counter: 'INTEGER',
+  shared_text: 'TEXT',
 }
 
 interface SqlColumn {

@@ -158,8 +158,8 @@ describe('order and batching', () => {
         tx.write([{ kind, entity: 'Conversation', key, ...(kind.endsWith('DELETE') ? {} : { values }) }])
       })
     const expected = digest(source)
-    const operations = vault.all<{ log: number; hash: Uint8Array; body: Uint8Array }>(
-      'SELECT log, hash, body FROM sync_operations',
+    const operations = vault.all<{ log: number; seq: number; hash: Uint8Array; body: Uint8Array }>(
+      'SELECT log, seq, hash, body FROM sync_operations',
     )
     for (let run = 0; run < 20; run++) {
       const shuffled = [...operations, ...operations.slice(0, 40)].sort(() => random() - 0.5)
@@ -170,11 +170,11 @@ describe('order and batching', () => {
       while (shuffled.length > 0)
         rows.merge(
           copy.vault.space,
-          shuffled.splice(0, 1 + Math.floor(random() * 30)).map(({ log, hash, body }) => {
+          shuffled.splice(0, 1 + Math.floor(random() * 30)).map(({ log, seq, hash, body }) => {
             const operation = decodeOperation(body)
             const { ms, counter } = operation.hlc
             const stamp = { ms, counter, log, hash: hash.slice(0, 8) }
-            return { entity: ENTITY_BY_NUMBER.get(operation.table)!, operation, stamp }
+            return { entity: ENTITY_BY_NUMBER.get(operation.table)!, operation, stamp, seq }
           }),
         )
       expect(stateDigest(copy.vault, logs, copy.vault.space)).toBe(expected)
