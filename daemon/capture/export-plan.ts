@@ -23,7 +23,7 @@ export interface ExportPlan {
 /** A file is known by one of its first elements: the very first may be the broken one. */
 const ELEMENTS_LOOKED_AT = 20
 /** How much of a page, a table or a transcript tells whose it is. */
-const BEGINNING_BYTES = 64 * 1024
+const BEGINNING_BYTES = 256 * 1024
 
 /**
  * Finds the export in a source by the structure of its files.

@@ -182,7 +182,7 @@ function create(capture: Capture): CaptureResult {
         provider: canonical.origin.provider,
         original_id: canonical.originalId,
         created_at: canonical.createdAt ?? smallest(times) ?? options.capturedAt,
-        updated_at: canonical.updatedAt ?? largest(times) ?? options.capturedAt,
+        updated_at: canonical.updatedAt ?? largest(times) ?? canonical.createdAt ?? options.capturedAt,
         captured_at: options.capturedAt,
         state: 'ACTIVE',
         content_hash: canonical.contentHash,

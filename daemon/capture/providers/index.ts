@@ -1,6 +1,12 @@
+import { aiStudio } from './aistudio.ts'
 import { chatgpt } from './chatgpt.ts'
 import { claude } from './claude.ts'
+import { claudeCode } from './claude-code.ts'
+import { codex } from './codex.ts'
 import { deepseek } from './deepseek.ts'
+import { geminiCli } from './gemini-cli.ts'
+import { geminiTakeout } from './gemini-takeout.ts'
+import { geminiTakeoutPage } from './gemini-takeout-page.ts'
 import { grok } from './grok.ts'
 import type { JsonObject } from './json-value.ts'
 import { openWebui } from './open-webui.ts'
@@ -8,7 +14,20 @@ import type { ElementProvider, Provider, TextProvider } from './provider.ts'
 import { vivimCapture } from './vivim-capture.ts'
 
 /** In the order in which they are asked whose an element is. */
-export const PROVIDERS: readonly Provider[] = [vivimCapture, chatgpt, claude, deepseek, openWebui, grok]
+export const PROVIDERS: readonly Provider[] = [
+  vivimCapture,
+  chatgpt,
+  claude,
+  deepseek,
+  openWebui,
+  grok,
+  aiStudio,
+  geminiCli,
+  geminiTakeout,
+  geminiTakeoutPage,
+  claudeCode,
+  codex,
+]
 
 export function providerNamed(name: string): Provider | undefined {
   return PROVIDERS.find((provider) => provider.name === name)

@@ -55,7 +55,7 @@ export interface ListProvider extends Named {
 /** A file that is no JSON: a page, a table, a transcript. */
 export interface TextProvider extends Named {
   readonly kind: 'text'
-  /** Whether the file is this provider's, by its beginning: 64 KiB. */
+  /** Whether the file is this provider's, by its beginning: 256 KiB, most of it style in some pages. */
   detect(beginning: string): boolean
   /** Never throws. */
   parse(text: string, file: string): readonly ParsedGroup[]
