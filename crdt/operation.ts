@@ -2,6 +2,7 @@ import type { Value } from '../schema/entities/index.ts'
 import { type Cbor, decodeCanonical, encodeCanonical, HEAD_BYTES_MAX, writeHead } from './cbor.ts'
 import { sha256 } from './hash.ts'
 import { type Hlc, hlcFromBytes, hlcToBytes } from './hlc.ts'
+import { readHead } from './operation-head.ts'
 
 /**
  * The seeds' INSERT, UPDATE and DELETE, and what a log needs besides. Numbers are on the wire. COUNTER carries what its log
@@ -134,28 +135,18 @@ export function commitmentOf(salt: Uint8Array, body: Uint8Array): Uint8Array {
   return sha256(committed.subarray(0, length))
 }
 
-/** Whether an encoded operation, or its beginning, is an ERASE: the kind stands behind the stamp. */
-export function isErase(body: Uint8Array): boolean {
-  return body[18] === OPERATION_KINDS.ERASE
-}
-
 /**
- * Table and key of an encoded operation without decoding its columns, from the first bytes alone; undefined for an
- * ERASE, whose key is a marker. Reads what `encodeOperation` wrote: 0x86, a 16-byte stamp, kind, table, text key.
+ * Table and key of the row that an encoded operation is about, of whatever kind, from its first bytes alone; undefined
+ * for an ERASE, whose key is a marker.
  */
 export function rowOfOperation(body: Uint8Array): { table: number; key: string } | undefined {
-  const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
-  let at = 19 // array header, byte-string header, stamp, kind
-  const readHead = (): { major: number; value: number } => {
-    const first = view.getUint8(at++)
-    const info = first & 31
-    if (info < 24) return { major: first >> 5, value: info }
-    if (info === 24) return { major: first >> 5, value: view.getUint8(at++) }
-    at += info === 25 ? 2 : 4
-    return { major: first >> 5, value: info === 25 ? view.getUint16(at - 2) : view.getUint32(at - 4) }
-  }
-  const table = readHead()
-  const key = readHead()
-  if (table.major !== 0 || key.major !== 3) return undefined
-  return { table: table.value, key: Buffer.from(body.subarray(at, at + key.value)).toString('utf8') }
+  const head = readHead(body)
+  return typeof head?.key === 'string' ? { table: head.table, key: head.key } : undefined
+}
+
+/** Table and marker of an encoded ERASE, from its first bytes alone; undefined for any other. */
+export function markerOfErase(body: Uint8Array): { table: number; key: Uint8Array } | undefined {
+  const head = readHead(body)
+  if (!(head?.key instanceof Uint8Array) || head.kind !== OPERATION_KINDS.ERASE) return undefined
+  return { table: head.table, key: head.key }
 }

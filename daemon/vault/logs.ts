@@ -44,6 +44,11 @@ export class Logs {
     return found
   }
 
+  /** After a rollback: numbers of logs that were taken back are given again. */
+  reload(): void {
+    this.#devices.clear()
+  }
+
   at(ref: number): LogRow | undefined {
     return this.#sql.get<LogRow>('SELECT * FROM logs WHERE ref = ?', [ref])
   }

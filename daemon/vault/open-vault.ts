@@ -274,6 +274,7 @@ class FileVault implements OpenVault {
       this.#own = own
       this.#log = log
       this.#clock = clock
+      this.logs.reload()
       this.#erased.reload()
       this.members.reload()
       this.records.reload()

@@ -1,6 +1,6 @@
 import type { ClockState } from '../../crdt/hlc.ts'
 import { addsUp, mergeOperation, TOMBSTONE } from '../../crdt/merge.ts'
-import { decodeOperation, isErase, type Operation, rowOfOperation } from '../../crdt/operation.ts'
+import { decodeOperation, markerOfErase, type Operation, rowOfOperation } from '../../crdt/operation.ts'
 import type { ItemName } from '../../crdt/range-fingerprints.ts'
 import { compareStamps, packStamps, type RowStamps, unpackStamps } from '../../crdt/stamps.ts'
 import { validityOf } from '../../crdt/validity.ts'
@@ -269,18 +269,11 @@ export class RowRemaker {
         if (found.stamps.has(stamp)) found.hollow.add(stamp)
         continue
       }
-      const name = rowOfOperation(head) ?? erasedBy(head)
+      const name = rowOfOperation(head) ?? markerOfErase(head)
       if (name) found.ids.get(nameText(name))?.push(id)
     }
     return batch.length === BATCH
   }
-}
-
-/** The marker that an ERASE names. */
-function erasedBy(head: Uint8Array): ItemName | undefined {
-  if (!isErase(head)) return undefined
-  const { table, key } = decodeOperation(head)
-  return { table, key }
 }
 
 function stampsOf(row: FactRow): RowStamps {

@@ -185,4 +185,28 @@ const LASTING: readonly Mutation[] = [
   },
 ]
 
-export const MUTATIONS: readonly Mutation[] = [...TAKING_IN, ...MERGING, ...CANONICAL, ...BYTES, ...LASTING]
+const GUARDING: readonly Mutation[] = [
+  {
+    name: 'a number of a log that was taken back is of nobody',
+    file: 'daemon/vault/open-vault.ts',
+    rule: 'this.logs.reload()\n',
+    without: '',
+    tests: ['test/unit/vault/newer-kinds.test.ts'],
+  },
+  {
+    name: 'a kind may be a number of several bytes',
+    file: 'crdt/operation-head.ts',
+    rule: 'if (info > 27) return undefined',
+    without: 'return undefined',
+    tests: ['test/unit/crdt/operation-head.test.ts', 'test/unit/vault/newer-kinds.test.ts'],
+  },
+]
+
+export const MUTATIONS: readonly Mutation[] = [
+  ...TAKING_IN,
+  ...MERGING,
+  ...CANONICAL,
+  ...BYTES,
+  ...LASTING,
+  ...GUARDING,
+]
