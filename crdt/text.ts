@@ -126,6 +126,27 @@ export class SharedText {
     if (updates.length > 0) Y.applyUpdate(this.#doc, Y.mergeUpdates([...updates]))
   }
 
+  /** What these updates would do to the text, as edits one after the other. They are applied here. */
+  editsOf(updates: readonly Uint8Array[]): TextEdit[] {
+    const edits: TextEdit[] = []
+    const collect = ({ delta }: Y.YTextEvent) => {
+      let at = 0
+      for (const { retain = 0, delete: gone = 0, insert } of delta) {
+        at += retain
+        const come = typeof insert === 'string' ? insert : ''
+        if (gone > 0 || come !== '') edits.push({ at, delete: gone, insert: come })
+        at += come.length
+      }
+    }
+    this.#text.observe(collect)
+    try {
+      this.apply(updates)
+    } finally {
+      this.#text.unobserve(collect)
+    }
+    return edits
+  }
+
   get text(): string {
     return this.#text.toString()
   }

@@ -1,5 +1,5 @@
 import type { Operation } from '../../crdt/operation.ts'
-import { Conversation, type ReplicatedEntity } from '../../schema/entities/index.ts'
+import { Conversation, Notebook, type ReplicatedEntity } from '../../schema/entities/index.ts'
 import { type ErasedMarkers, hollowOperations, type Marker, nameOf, type RowName } from './erasure.ts'
 import { type Erasure, type Erasures, hidingDeletion } from './erasures.ts'
 import type { HeldOperations } from './held-operations.ts'
@@ -122,8 +122,8 @@ export class Eraser {
     sql.run('DELETE FROM snapshot_rows WHERE table_no = ? AND key = ?', [entity.number, key])
     sql.run('DELETE FROM snapshot_changes WHERE table_no = ? AND key = ?', [entity.number, key])
     sql.run(
-      'DELETE FROM recovered_items WHERE (table_no = ?1 AND key = ?2) OR (?1 = ?3 AND conversation_id = ?2)',
-      [entity.number, key, Conversation.number],
+      'DELETE FROM recovered_items WHERE (table_no = ?1 AND key = ?2) OR (?1 IN (?3, ?4) AND conversation_id = ?2)',
+      [entity.number, key, Conversation.number, Notebook.number],
     )
   }
 

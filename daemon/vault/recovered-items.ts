@@ -1,10 +1,17 @@
 import { decodeOperation, encodeOperation, type Operation } from '../../crdt/operation.ts'
-import { ENTITY_BY_NUMBER, type ReplicatedEntityName } from '../../schema/entities/index.ts'
+import type { TextEdit } from '../../crdt/text.ts'
+import {
+  ENTITY_BY_NUMBER,
+  type ReplicatedEntity,
+  type ReplicatedEntityName,
+} from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
 import type { OpenVault } from './open-vault.ts'
 import { columnNames } from './row-store.ts'
+import { sharedColumns } from './shared-column-store.ts'
 import type { Sql } from './sql.ts'
+import type { AddingChange } from './vault.ts'
 
 /** What was written to one row while nobody heard of it, as one operation. */
 export interface RecoveredRow {
@@ -95,7 +102,8 @@ export class RecoveredItems {
         const names = columnNames(entity)
         tx.run('DELETE FROM recovered_items WHERE id = ?', [number])
         if (tx.isErased(name, String(key))) continue
-        const values = Object.fromEntries([...columns].map(([column, value]) => [names.get(column)!, value]))
+        const { plain, adding } = parted(entity, columns)
+        const values = Object.fromEntries(plain.map(([column, value]) => [names.get(column)!, value]))
         const deleted = tx.get<{ deleted: number }>(
           `SELECT deleted FROM ${entity.table} WHERE space = ? AND id = ?`,
           [this.#vault.space, String(key)],
@@ -103,6 +111,7 @@ export class RecoveredItems {
         tx.write([
           { kind: 'INSERT', entity: name, key: String(key), values },
           ...(deleted ? [{ kind: 'UNDELETE' as const, entity: name, key: String(key) }] : []),
+          ...adding.map((part): AddingChange => ({ ...part, entity: name, key: String(key) })),
         ])
       }
       for (const { conversation_id } of items)
@@ -138,5 +147,24 @@ export class RecoveredItems {
 
   #stored(): StoredItem[] {
     return this.#vault.all<StoredItem>('SELECT * FROM recovered_items ORDER BY id')
+  }
+}
+
+type AddingPart =
+  | { readonly kind: 'COUNTER'; readonly amounts: Readonly<Record<string, number>> }
+  | { readonly kind: 'TEXT'; readonly edits: Readonly<Record<string, readonly TextEdit[]>> }
+
+/** Texts are written at the beginning of what is there by now, counts are added. */
+function parted(entity: ReplicatedEntity, columns: Operation['columns']) {
+  const shared = new Map(sharedColumns(entity).map(([name, { number, type }]) => [number, { name, type }]))
+  return {
+    plain: [...columns].filter(([column]) => !shared.has(column)),
+    adding: [...columns].flatMap(([column, value]): AddingPart[] => {
+      const { name, type } = shared.get(column) ?? {}
+      if (name === undefined) return []
+      if (type === 'counter') return [{ kind: 'COUNTER' as const, amounts: { [name]: Number(value) } }]
+      const edits = { [name]: [{ at: 0, delete: 0, insert: String(value) }] }
+      return [{ kind: 'TEXT' as const, edits }]
+    }),
   }
 }

@@ -1,16 +1,18 @@
 import { logName } from '../../crdt/frontier.ts'
-import { TOMBSTONE, writesOf } from '../../crdt/merge.ts'
+import { addsUp, TOMBSTONE, writesOf } from '../../crdt/merge.ts'
 import { decodeOperation, type Operation } from '../../crdt/operation.ts'
 import type { SnapshotHeader } from '../../crdt/snapshot.ts'
 import { compareStamps, type Stamp, unpackStamps } from '../../crdt/stamps.ts'
 import { validityOf } from '../../crdt/validity.ts'
 import {
+  Annotation,
   ConversationTag,
   Device,
   ENTITY_BY_NUMBER,
   Floor,
   Message,
   MessageVersion,
+  NotebookEntry,
   type ReplicatedEntityName,
   type Value,
 } from '../../schema/entities/index.ts'
@@ -18,13 +20,16 @@ import { messageOf } from './conversation-rows.ts'
 import type { OpenVault } from './open-vault.ts'
 import type { RecoveredRow } from './recovered-items.ts'
 import { columnNames } from './row-store.ts'
-import type { FactChange, VaultTransaction } from './vault.ts'
+import { addingChanges, shownAdding, unsentAdding } from './unsent-shared.ts'
+import type { AddingChange, FactChange, VaultTransaction } from './vault.ts'
 
 /** An operation that is in no snapshot and will not come again. */
 export interface UnsentOperation {
   readonly operation: Operation
   readonly device: Uint8Array
   readonly stamp: Stamp
+  /** Of a change that adds up: what its row's counters and texts showed with it. */
+  readonly shown?: readonly (readonly [number, Value])[]
 }
 
 /** What this device says of itself is said anew when it is time. */
@@ -53,7 +58,9 @@ export function unsentOperations(vault: OpenVault, header: SnapshotHeader): Unse
       .map(({ hash, body }) => {
         const operation = decodeOperation(body)
         const { ms, counter } = operation.hlc
-        return { operation, device: log.device, stamp: { ms, counter, log: log.ref, hash: hash.slice(0, 8) } }
+        const stamp = { ms, counter, log: log.ref, hash: hash.slice(0, 8) }
+        const shown = addsUp(operation) && shownAdding(vault, operation.table, operation.key as string)
+        return { operation, device: log.device, stamp, ...(shown && { shown }) }
       })
   })
 }
@@ -63,6 +70,8 @@ interface FoldedRow {
   readonly device: Uint8Array
   readonly own: boolean
   readonly columns: Map<number, { value: Value; stamp: Stamp }>
+  /** Changes of its counters and texts. */
+  readonly adding: UnsentOperation[]
 }
 
 /**
@@ -73,15 +82,17 @@ export function foldUnsent(
   vault: OpenVault,
   tx: VaultTransaction,
   unsent: readonly UnsentOperation[],
-): { changes: FactChange[]; lost: RecoveredRow[] } {
+): { changes: (FactChange | AddingChange)[]; lost: RecoveredRow[] } {
   const own = vault.logs.deviceOf(vault.ownLog).device
   const rows = new Map<string, FoldedRow>()
-  for (const { operation, device, stamp } of unsent) {
+  for (const one of unsent) {
+    const { operation, device, stamp } = one
     if (validityOf(operation) !== 'valid' || operation.kind === 'ERASE' || operation.table === Floor.number)
       continue
     const isOwn = Buffer.compare(device, own) === 0
     const name = `${operation.table}:${operation.key}:${isOwn}`
-    const row = rows.get(name) ?? { operation, device, own: isOwn, columns: new Map() }
+    const row: FoldedRow = rows.get(name) ?? { operation, device, own: isOwn, columns: new Map(), adding: [] }
+    if (addsUp(operation)) row.adding.push(one)
     for (const [column, value] of writesOf(operation)) {
       if (operation.table === Device.number && SAID_ANEW.has(column)) continue
       const present = row.columns.get(column)
@@ -90,8 +101,8 @@ export function foldUnsent(
     }
     rows.set(name, { ...row, operation })
   }
-  const folded = [...rows.values()].filter(({ columns }) => columns.size > 0)
-  const changes: FactChange[] = []
+  const folded = [...rows.values()].filter(({ columns, adding }) => columns.size + adding.length > 0)
+  const changes: (FactChange | AddingChange)[] = []
   const lost: RecoveredRow[] = []
   for (const row of folded) {
     const { entity, key } = nameOf(row)
@@ -100,7 +111,11 @@ export function foldUnsent(
       `SELECT clock, deleted FROM ${entity.table} WHERE space = ? AND id = ?`,
       [vault.space, key],
     )
-    if (present && present.deleted === 0 && row.own) changes.push(...winning(vault, row, present.clock))
+    if (present && present.deleted === 0 && row.own)
+      changes.push(
+        ...winning(vault, row, present.clock),
+        ...addingChanges(unsentAdding(vault, row.adding, entity.number, key)),
+      )
     // A device's name says nothing of what is past.
     else if (!present && row.own && entity.number === Device.number) changes.push(...winning(vault, row))
     else if (row.columns.get(TOMBSTONE)?.value !== 1 && row.operation.table !== Device.number)
@@ -129,10 +144,11 @@ function winning(vault: OpenVault, row: FoldedRow, clock: Uint8Array = new Uint8
 }
 
 function recovered(vault: OpenVault, row: FoldedRow, all: readonly FoldedRow[]): RecoveredRow {
-  const { operation, columns, device } = row
-  const values = new Map(
-    [...columns].filter(([column]) => column !== TOMBSTONE).map(([c, { value }]) => [c, value]),
-  )
+  const { operation, columns, device, adding } = row
+  const values = new Map<number, Value>([
+    ...[...columns].filter(([column]) => column !== TOMBSTONE).map(([c, { value }]) => [c, value] as const),
+    ...adding.flatMap(({ shown = [] }) => shown),
+  ])
   return {
     device,
     operation: { ...operation, kind: 'UPDATE', columns: values },
@@ -165,6 +181,10 @@ function conversationOf(vault: OpenVault, row: FoldedRow, all: readonly FoldedRo
         (unsent && written(unsent, Message.columns.conversation_id.number)) ?? stored(Message.table, message)
       )
     }
+    case Annotation.number:
+      return written(row, Annotation.columns.conversation_id.number) ?? stored(entity.table, key)
+    case NotebookEntry.number:
+      return written(row, NotebookEntry.columns.notebook_id.number) ?? null
     default:
       return key
   }
