@@ -12,8 +12,11 @@ export type SyncEvent =
   /** The stream is open and the other side proved that it holds a key of the space. */
   | { readonly type: 'start'; readonly frontier: Frontier; readonly members: KnownMembers }
   | { readonly type: 'frame'; readonly frame: Frame }
-  /** Something was committed here, by whatever way: local writes, another session, or this one's `apply`. */
-  | { readonly type: 'committed'; readonly frontier: Frontier }
+  /**
+   * Something was committed here, by whatever way: local writes, another session, or this one's `apply`. When the
+   * other side hears of it by itself (`told`) it is compared later, and nothing is said of it now.
+   */
+  | { readonly type: 'committed'; readonly frontier: Frontier; readonly told?: boolean }
   /** Answers the effect `save-members`; with `news` it tells of members that came by another way instead. */
   | { readonly type: 'members'; readonly members: KnownMembers; readonly news?: boolean }
   /** Answers the effect `read`. Empty: there is nothing from that position on. */
@@ -144,7 +147,7 @@ export function step(state: SyncState, event: SyncEvent): SyncStep {
   const turn: Turn = { session: { ...(state as Session) }, effects: [] }
   try {
     take(turn, event)
-    advance(turn)
+    if (event.type !== 'committed' || !event.told) advance(turn)
     return { state: turn.session, effects: turn.effects }
   } catch (error) {
     if (!(error instanceof SessionEnd)) throw error

@@ -18,6 +18,8 @@ export function compare(turn: Turn): void {
     sayState(turn, session.recheck || (changed && differs))
   const told = same(session.told?.frontier, session.digest)
   if (!differs || !told || same(session.headsTold, session.digest)) return
+  // Its answer will show whether there is anything to tell.
+  if (session.asking && session.toldElsewhere) return
   const floors = session.snapshot.own.floors.slice(0, LIMITS.spaceLogs)
   const heads = session.frontier.slice(0, LIMITS.spaceLogs)
   send(turn, { type: 'have', heads, ...(floors.length > 0 ? { floors } : {}) })

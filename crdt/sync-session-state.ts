@@ -33,6 +33,8 @@ export interface Session extends SyncState {
   asking: boolean
   /** The other side asked for ours, and waits. */
   owing: boolean
+  /** What was committed since it last said its state reached it by another way, as far as we know. */
+  toldElsewhere: boolean
   /** Somebody here wants to be sure: the other side is asked when nothing else goes on. */
   recheck: boolean
 
@@ -104,6 +106,7 @@ export function newSession(limits: SyncLimits): Session {
     heard: undefined,
     asking: false,
     owing: false,
+    toldElsewhere: false,
     recheck: false,
     membersTold: undefined,
     membersHeard: undefined,

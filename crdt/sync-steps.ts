@@ -26,6 +26,7 @@ export function take(turn: Turn, event: SyncEvent): void {
       break
     case 'committed':
       holdFrontier(session, event.frontier)
+      session.toldElsewhere ||= event.told ?? false
       break
     case 'members':
       onMembers(turn, event.members, event.news ?? false)
@@ -125,6 +126,7 @@ function takeFrame(turn: Turn, frame: Frame): void {
     case 'state':
       session.heard = { frontier: frame.frontier, members: frame.members }
       session.asking = false
+      session.toldElsewhere = false
       session.owing ||= frame.ask
       break
     case 'members':

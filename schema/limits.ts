@@ -198,6 +198,9 @@ export const LIMITS = {
   networkStreamsPerPeer: 8,
   /** One gossip message; what is larger goes over a stream. */
   gossipMessageBytes: 72 * 1024,
+  /** Gossip streams of peers not yet known to be a person's own, and how long they wait; ms. */
+  gossipEarlyStreams: 16,
+  gossipEarlyMs: 10_000,
   /** A sealed message with all around it: a full segment, some of it hollow, fits. */
   sealedBytes: 72 * 1024,
   /** What a device commits is said on gossip itself up to this padded length; more is announced. */
@@ -216,6 +219,8 @@ export const LIMITS = {
   liveWaitingBytes: 4 * 1024 * 1024,
   /** After what was said on gossip: when it is announced too, and when an announcement is doubted; ms. */
   liveFollowMs: 300,
+  /** After it heard something by gossip, a device compares with the others: who wrote it does so before. */
+  liveSettleMs: 2_000,
   liveDoubtMs: 150,
   /** How often gossip may ask for a comparison; ms. */
   liveFetchMs: 50,

@@ -7,7 +7,7 @@ const TRIES = 5
 
 /** What the router has and its interface does not tell. */
 interface RouterInside {
-  readonly streamsOutbound: ReadonlyMap<string, unknown>
+  readonly streamsOutbound: Map<string, { readonly rawStream: { readonly status: string } }>
   onPeerConnected(peerId: PeerId, connection: Connection): void
 }
 
@@ -39,8 +39,7 @@ export class GossipHealer {
   connect(peerId: string): void {
     const router = this.#node.services.gossip as unknown as RouterInside
     const connection = this.#node.getConnections().find(({ remotePeer }) => remotePeer.toString() === peerId)
-    if (connection && !router.streamsOutbound.has(peerId))
-      router.onPeerConnected(connection.remotePeer, connection)
+    if (connection && !hasStream(router, peerId)) router.onPeerConnected(connection.remotePeer, connection)
   }
 
   #heal(): void {
@@ -51,7 +50,7 @@ export class GossipHealer {
     for (const id of this.#missing.keys()) if (!connections.has(id)) this.#missing.delete(id)
     for (const [id, connection] of connections) {
       if (!this.#peers.has(id)) continue
-      if (router.streamsOutbound.has(id)) {
+      if (hasStream(router, id)) {
         this.#missing.delete(id)
         continue
       }
@@ -61,4 +60,11 @@ export class GossipHealer {
       if (missed > 1 && missed <= 1 + TRIES) router.onPeerConnected(connection.remotePeer, connection)
     }
   }
+}
+
+/** The router keeps a stream that the other side ended before it had it, and opens none instead. */
+function hasStream({ streamsOutbound }: RouterInside, id: string): boolean {
+  const stream = streamsOutbound.get(id)
+  if (stream && stream.rawStream.status !== 'open') streamsOutbound.delete(id)
+  return streamsOutbound.has(id)
 }

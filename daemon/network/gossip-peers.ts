@@ -7,6 +7,7 @@ import type {
   Topology,
 } from '@libp2p/interface'
 import type { Registrar } from '@libp2p/interface-internal'
+import type { EarlyStreams } from './early-streams.ts'
 
 /** With whom gossip is spoken. */
 export interface GossipPeers {
@@ -20,16 +21,16 @@ interface Components {
 
 /**
  * The parts a gossip router is made of, with a registrar that shows it allowed peers alone: it opens no stream to
- * others, and theirs are ended before it sees them. The router has no such choice of its own.
+ * others, and theirs end before it sees them. The router has no such choice of its own.
  */
-export function onlyWith<C extends Components>(components: C, peers: GossipPeers): C {
-  const registrar = guarded(components.registrar, peers)
+export function onlyWith<C extends Components>(components: C, peers: GossipPeers, early: EarlyStreams): C {
+  const registrar = guarded(components.registrar, peers, early)
   return new Proxy(components, {
     get: (parts, name) => (name === 'registrar' ? registrar : Reflect.get(parts, name)),
   })
 }
 
-function guarded(registrar: Registrar, peers: GossipPeers): Registrar {
+function guarded(registrar: Registrar, peers: GossipPeers, early: EarlyStreams): Registrar {
   const allowed = (peerId: PeerId) => peers.has(peerId.toString())
   const guard: Partial<Registrar> = {
     handle: (protocol, handler, options?: StreamHandlerOptions) =>
@@ -37,7 +38,7 @@ function guarded(registrar: Registrar, peers: GossipPeers): Registrar {
         protocol,
         (stream: Stream, connection: Connection) => {
           if (allowed(connection.remotePeer)) return handler(stream, connection)
-          stream.abort(new Error('gossip is not spoken with this peer'))
+          early.wait(connection.remotePeer.toString(), stream, () => void handler(stream, connection))
         },
         options,
       ),

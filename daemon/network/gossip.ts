@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type GossipSub, gossipsub, StrictNoSign, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { PeerId } from '@libp2p/interface'
 import { LIMITS } from '../../schema/limits.ts'
+import type { EarlyStreams } from './early-streams.ts'
 import { type GossipPeers, onlyWith } from './gossip-peers.ts'
 import type { Misbehaviour } from './misbehaviour.ts'
 import type { MessageHandler, Verdict } from './network.ts'
@@ -25,10 +26,11 @@ export interface GossipOptions {
   readonly onHandlerError: (error: unknown) => void
   /** With whom gossip is spoken. */
   readonly peers: GossipPeers
+  readonly early: EarlyStreams
 }
 
 /** The gossip router as it is set up here, as a service of the libp2p node. */
-export function gossipService({ topics, count, peers }: GossipOptions, misbehaviour: Misbehaviour) {
+export function gossipService({ topics, count, peers, early }: GossipOptions, misbehaviour: Misbehaviour) {
   const router = gossipsub({
     // Who wrote a message is inside it, sealed; the wire names nobody.
     globalSignaturePolicy: StrictNoSign,
@@ -36,7 +38,12 @@ export function gossipService({ topics, count, peers }: GossipOptions, misbehavi
     emitSelf: false,
     allowPublishToZeroTopicPeers: true,
     ignoreDuplicatePublishError: true,
+    // Who writes tells everybody they are connected to; to pass it on is for the rest, and every copy costs them.
     floodPublish: true,
+    D: 4,
+    Dlo: 3,
+    Dhi: 8,
+    Dout: 1,
     fallbackToFloodsub: false,
     seenTTL: SEEN_MS,
     maxInboundDataLength: PACKET_BYTES,
@@ -60,7 +67,7 @@ export function gossipService({ topics, count, peers }: GossipOptions, misbehavi
       appSpecificWeight: 1,
     },
   })
-  return (components: Parameters<typeof router>[0]) => router(onlyWith(components, peers))
+  return (components: Parameters<typeof router>[0]) => router(onlyWith(components, peers, early))
 }
 
 /** The running router with the topics of this node. */

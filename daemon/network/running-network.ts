@@ -1,4 +1,5 @@
 import { connectTo, type DialTarget, dialFailure, dialSignal } from './dial.ts'
+import { EarlyStreams } from './early-streams.ts'
 import { Gossip, type GossipOptions } from './gossip.ts'
 import { GossipHealer } from './gossip-healer.ts'
 import type { GossipPeers } from './gossip-peers.ts'
@@ -30,13 +31,15 @@ export class RunningNetwork {
   readonly #options: NetworkOptions
   readonly #node: Node
   readonly #gossip: Gossip
+  readonly #early: EarlyStreams
   readonly #healer: GossipHealer
   readonly #streams = new OpenStreams()
 
-  private constructor(options: NetworkOptions, node: Node, gossip: Gossip, peers: GossipPeers) {
+  private constructor(options: NetworkOptions, node: Node, gossip: Gossip, { peers, early }: GossipOptions) {
     this.#options = options
     this.#node = node
     this.#gossip = gossip
+    this.#early = early
     this.#healer = new GossipHealer(node, peers)
   }
 
@@ -48,6 +51,7 @@ export class RunningNetwork {
       count: options.count ?? NOTHING,
       onHandlerError: to.onError,
       peers: to.gossipPeers,
+      early: new EarlyStreams(),
     }
     const { onDiscovered, refused } = to
     const node = await buildNode(options, {
@@ -60,7 +64,7 @@ export class RunningNetwork {
     node.addEventListener('peer:connect', ({ detail }) => to.onPeer(detail.toString(), true))
     node.addEventListener('peer:disconnect', ({ detail }) => to.onPeer(detail.toString(), false))
     const gossip = new Gossip(node.services.gossip, gossipOptions, misbehaviour)
-    const running = new RunningNetwork(options, node, gossip, to.gossipPeers)
+    const running = new RunningNetwork(options, node, gossip, gossipOptions)
     // Before the start, so that the first peer is told of every protocol.
     for (const [protocol, { options, handler }] of to.handlers) running.handle(protocol, options, handler)
     await node.start()
@@ -71,6 +75,7 @@ export class RunningNetwork {
 
   async stop(): Promise<void> {
     this.#healer.stop()
+    this.#early.stop()
     this.#streams.breakOff()
     await this.#node.stop()
   }
@@ -122,6 +127,7 @@ export class RunningNetwork {
 
   /** Begins gossip with a connected peer that was allowed just now. */
   gossipWith(peerId: string): void {
+    this.#early.release(peerId)
     this.#healer.connect(peerId)
   }
 

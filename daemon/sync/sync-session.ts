@@ -143,6 +143,11 @@ export class SyncSession {
     }
   }
 
+  /** What the other side learns by itself: it is not fetched again, and compared later. */
+  told(frontier: Frontier): void {
+    this.#event({ type: 'committed', frontier, told: true })
+  }
+
   committed(frontier: Frontier): void {
     this.#event({ type: 'committed', frontier })
     // What was committed may have moved the floor; the database is open.

@@ -20,6 +20,7 @@ import { type KnownDevice, KnownDevices } from './known-devices.ts'
 import { LiveUpdates } from './live-updates.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
 import { type Audited, reportAudit } from './session-audits.ts'
+import { SoonestTimer } from './soonest-timer.ts'
 import { type PeerDevice, type Replicate, type ReplicateIfOpen, SyncSession } from './sync-session.ts'
 
 export interface UserSyncOptions {
@@ -60,7 +61,7 @@ export class UserSync {
   readonly #sessions = new Set<SyncSession>()
   #frontier: Frontier | undefined
   readonly #live: LiveUpdates
-  #telling: NodeJS.Timeout | undefined
+  readonly #telling = new SoonestTimer(() => this.#tellSessions())
   #beacon: NodeJS.Timeout | undefined
   #beginning: NodeJS.Timeout | undefined
   #forked = false
@@ -120,7 +121,7 @@ export class UserSync {
   stop(): void {
     this.#stopped = true
     clearInterval(this.#beacon)
-    clearTimeout(this.#telling)
+    this.#telling.stop()
     this.#live.stop()
     clearTimeout(this.#beginning)
     for (const topic of this.#topics) this.#options.network.unsubscribe(topic)
@@ -141,14 +142,16 @@ export class UserSync {
   committed(frontier: Frontier, written: readonly Uint8Array[]): void {
     this.#frontier = frontier
     const told = this.#live.hold(frontier, this.#links.size > 0 ? written : [])
-    if (this.#links.size > 0) this.#live.announceSoon(told ? LIMITS.liveFollowMs : LIMITS.syncAnnounceMs)
+    // Who wrote says so again; eight devices that all repeat what each has heard would drown what is new.
+    if (this.#links.size > 0 && (written.length > 0 || !told))
+      this.#live.announceSoon(told ? LIMITS.liveFollowMs : LIMITS.syncAnnounceMs)
+    if (!told) {
+      this.#tellSessions()
+      return
+    }
     // What goes over gossip is compared afterwards: the sessions would send it a second time.
-    if (!told) this.#tellSessions()
-    else
-      this.#telling ??= setTimeout(() => {
-        this.#telling = undefined
-        this.#tellSessions()
-      }, LIMITS.liveFollowMs)
+    for (const session of this.#sessions) session.told(frontier)
+    this.#telling.within(written.length > 0 ? LIMITS.liveFollowMs : LIMITS.liveSettleMs)
   }
 
   #tellSessions(): void {

@@ -37,9 +37,10 @@ export class Branches {
   /** The log of a family that holds an operation. */
   holding(family: readonly LogRow[], { sequence, hash }: LogNode): LogRow | undefined {
     return family.find(({ ref }) =>
-      this.#sql.get('SELECT 1 FROM sync_operations WHERE log = ? AND seq = ? AND hash = ?', [
+      this.#sql.get('SELECT 1 FROM sync_operations WHERE log = ? AND seq = ? AND substr(hash, 1, ?) = ?', [
         ref,
         sequence,
+        hash.length,
         hash,
       ]),
     )

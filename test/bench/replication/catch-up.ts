@@ -1,13 +1,10 @@
 import { once } from 'node:events'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
-import type { Frontier } from '../../../crdt/frontier.ts'
-import type { Replicate } from '../../../daemon/sync/sync-session.ts'
 import { type DeviceIdentity, deviceIdentities } from '../../support/paired-vaults.ts'
 import { type Measurement, median } from '../measurement.ts'
 import { syncDevice } from './sync-device.ts'
-import type { VaultThreadData } from './vault-thread.ts'
+import { ThreadedVault, vaultThread } from './threaded-vault.ts'
 
 const DEADLINE_MS = 120_000
 
@@ -48,17 +45,16 @@ export async function catchingUp(operations: number, runs: number): Promise<Meas
 
 async function catchUp(operations: number): Promise<{ seconds: number; delayMs: number }> {
   const [has, lacks] = deviceIdentities(2) as [DeviceIdentity, DeviceIdentity]
-  const source = threadOf({ identity: has, rows: operations })
-  const vault = threadOf({ identity: lacks, rows: 0 })
-  const [[document]] = (await Promise.all([once(source, 'message'), once(vault, 'message')])) as [
+  const source = vaultThread({ identity: has, rows: operations })
+  const [[document], vault] = (await Promise.all([once(source, 'message'), ThreadedVault.open(lacks)])) as [
     [Uint8Array],
-    unknown,
+    ThreadedVault,
   ]
   const all = Promise.withResolvers<void>()
-  const replicate = callsTo(vault, (frontier) => {
-    if (frontier[0]?.sequence === operations) all.resolve()
-  })
-  const device = await syncDevice(lacks.keys, replicate)
+  vault.onAnswer = ({ frontier }) => {
+    if (frontier?.[0]?.sequence === operations) all.resolve()
+  }
+  const device = await syncDevice(lacks.keys, vault.replicate)
   const late = setTimeout(() => all.reject(new Error('it does not catch up')), DEADLINE_MS)
   try {
     source.postMessage(await device.document())
@@ -75,35 +71,8 @@ async function catchUp(operations: number): Promise<{ seconds: number; delayMs: 
   } finally {
     clearTimeout(late)
     await device[Symbol.asyncDispose]()
-    for (const thread of [source, vault]) {
-      thread.postMessage('close')
-      await once(thread, 'exit')
-    }
+    source.postMessage('close')
+    await once(source, 'exit')
+    await vault[Symbol.asyncDispose]()
   }
-}
-
-function threadOf(workerData: VaultThreadData): Worker {
-  return new Worker(new URL('./vault-thread.ts', import.meta.url), { workerData })
-}
-
-/** Asks the vault's thread; tells of what it holds after each merge. */
-function callsTo(vault: Worker, onApplied: (frontier: Frontier) => void): Replicate {
-  const open = new Map<number, PromiseWithResolvers<unknown>>()
-  let last = 0
-  vault.on(
-    'message',
-    ({ id, value, error }: { id: number; value: { frontier?: Frontier }; error?: Error }) => {
-      if (error) open.get(id)?.reject(error)
-      else open.get(id)?.resolve(value)
-      open.delete(id)
-      if (value?.frontier) onApplied(value.frontier)
-    },
-  )
-  return ((action, params) => {
-    const call = Promise.withResolvers<unknown>()
-    open.set(++last, call)
-    const { type: _, ...rest } = params as Record<string, unknown>
-    vault.postMessage({ id: last, action, params: rest })
-    return call.promise
-  }) as Replicate
 }

@@ -1,23 +1,29 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Replicate } from '../../../daemon/sync/sync-session.ts'
-import { CommitNews } from '../../../daemon/users/commit-news.ts'
-import { type PairedVault, pairedVaults } from '../../support/paired-vaults.ts'
+import { deviceIdentities } from '../../support/paired-vaults.ts'
 import { seededRandom } from '../../support/seed.ts'
 import { type Measurement, median, quantile } from '../measurement.ts'
-import { message } from './rows.ts'
 import { type SyncDevice, syncDevice } from './sync-device.ts'
+import { ThreadedVault } from './threaded-vault.ts'
 
 const NODES = 8
 const SETTLE_MS = 60_000
 const WARM_UP = 20
 
-/** Eight nodes of one person in one process, real network and vaults: from a write until all have committed it. */
+/**
+ * Eight nodes of one person in one process, with real networks, and vaults in threads of their own as nodes have them:
+ * from before a write until all have committed it.
+ */
 export async function converging(writes: number): Promise<Measurement[]> {
-  using pair = pairedVaults(NODES, { introduced: false })
-  const { vaults } = pair
+  const vaults: ThreadedVault[] = []
   const devices: SyncDevice[] = []
   try {
-    for (const vault of vaults) devices.push(await deviceOf(vault))
+    for (const identity of deviceIdentities(NODES)) {
+      const vault = await ThreadedVault.open(identity)
+      vaults.push(vault)
+      const device = await syncDevice(identity.keys, vault.replicate)
+      devices.push(device)
+      vault.onNews = device.committed
+    }
     for (const device of devices)
       for (const other of devices) if (other !== device) await device.addMember(await other.document())
     await untilTold(vaults, vaults[0]!, 'together', SETTLE_MS)
@@ -30,58 +36,39 @@ export async function converging(writes: number): Promise<Measurement[]> {
       await pause(30 + random.integer(40))
     }
     const common = { unit: 'ms', better: 'lower', runs: writes } as const
-    const note = `${NODES} nodes in one process on loopback TCP; write, commit, tell, merge and commit on all; slowest ${Math.max(...samples).toFixed(0)} ms`
+    const note = `${NODES} nodes in one process on loopback TCP, a thread for each vault; write, commit, tell, merge and commit on all; slowest ${Math.max(...samples).toFixed(0)} ms`
     return [
       { name: 'replication.converge8_p50_ms', value: median(samples), goal: 8, ...common, note },
       { name: 'replication.converge8_p95_ms', value: quantile(samples, 0.95), goal: 25, ...common, note },
     ]
   } finally {
     for (const device of devices) await device[Symbol.asyncDispose]()
+    for (const vault of vaults) await vault[Symbol.asyncDispose]()
   }
-}
-
-const waiting = new Map<PairedVault, () => void>()
-
-async function deviceOf(vault: PairedVault): Promise<SyncDevice> {
-  const replicate = (async (action, params) => {
-    await null
-    return (vault.replica[action] as (params: unknown) => unknown)(params)
-  }) as Replicate
-  const device = await syncDevice(vault.keys, replicate)
-  const news = new CommitNews(vault.vault, device.committed)
-  vault.vault.onCommit = () => {
-    waiting.get(vault)?.()
-    news.schedule()
-  }
-  return device
 }
 
 /** Milliseconds from before the write until every other vault has committed the row. */
 async function untilTold(
-  vaults: readonly PairedVault[],
-  writer: PairedVault,
+  vaults: readonly ThreadedVault[],
+  writer: ThreadedVault,
   key: string,
   withinMs: number,
 ): Promise<number> {
-  const seen = vaults.filter((vault) => vault !== writer).map((vault) => committedRow(vault, key))
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => late.reject(new Error(`${key} is not everywhere`)), withinMs)
+  const seen = vaults.filter((vault) => vault !== writer).map((vault) => committedRow(vault, key))
   const start = performance.now()
-  const { entity, kind, values } = message(0, 'x'.repeat(95))
-  writer.vault.transact((tx) => tx.write([{ kind, entity, values, key } as ReturnType<typeof message>]))
+  writer.write(key)
   await Promise.race([Promise.all(seen), late.promise])
   const ms = performance.now() - start
   clearTimeout(timer)
-  for (const vault of vaults) waiting.delete(vault)
   return ms
 }
 
-function committedRow(vault: PairedVault, key: string): Promise<void> {
+function committedRow(vault: ThreadedVault, key: string): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const look = () => {
-    const [row] = vault.vault.all('SELECT 1 FROM message_versions WHERE id = ?', [key])
-    if (row) resolve()
+  vault.onCommitted = (newest) => {
+    if (newest === key) resolve()
   }
-  waiting.set(vault, look)
   return promise
 }

@@ -1,9 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import type { Frontier } from '../../../crdt/frontier.ts'
 import type { Replicate } from '../../../daemon/sync/sync-session.ts'
+import { CommitNews } from '../../../daemon/users/commit-news.ts'
 import type { ReplicaAction } from '../../../daemon/vault/replica.ts'
 import { type DeviceIdentity, openDevice } from '../../support/paired-vaults.ts'
 import { seededRandom } from '../../support/seed.ts'
-import { writeRows } from './rows.ts'
+import { message, writeRows } from './rows.ts'
 import { syncDevice } from './sync-device.ts'
 
 /**
@@ -15,11 +17,25 @@ export interface VaultThreadData {
   readonly rows: number
 }
 
+export type VaultThreadCall =
+  | { readonly id: number; readonly action: string; readonly params: unknown }
+  | { readonly write: string }
+  | 'close'
+
+export type VaultThreadNews =
+  | 'ready'
+  | { readonly id: number; readonly value?: unknown; readonly error?: Error }
+  /** Key of the newest row, after a commit. */
+  | { readonly committed: string | undefined }
+  /** What the other devices are told of. */
+  | { readonly frontier: Frontier; readonly written: readonly Uint8Array[] }
+
 const { identity, rows } = workerData as VaultThreadData
 const port = parentPort!
 const vault = openDevice(identity)
 const replicate = (action: string, params: unknown) =>
   (vault.replica[action as ReplicaAction] as (params: unknown) => unknown)(params)
+const say = (news: VaultThreadNews) => port.postMessage(news)
 
 if (rows > 0) {
   writeRows(vault, seededRandom('catch-up'), rows)
@@ -33,13 +49,26 @@ if (rows > 0) {
     void device[Symbol.asyncDispose]().then(leave)
   })
 } else {
-  port.postMessage('ready')
-  port.on('message', (call: { id: number; action: string; params: unknown } | 'close') => {
+  const news = new CommitNews(vault.vault, (frontier, written) => say({ frontier, written }))
+  vault.vault.onCommit = () => {
+    const [newest] = vault.vault.all<{ id: string }>(
+      'SELECT id FROM message_versions ORDER BY rowid DESC LIMIT 1',
+    )
+    say({ committed: newest?.id })
+    news.schedule()
+  }
+  say('ready')
+  port.on('message', (call: VaultThreadCall) => {
     if (call === 'close') return leave()
+    if ('write' in call) {
+      const change = { ...message(0, 'x'.repeat(95)), key: call.write }
+      vault.vault.transact((tx) => tx.write([change as ReturnType<typeof message>]))
+      return
+    }
     try {
-      port.postMessage({ id: call.id, value: replicate(call.action, call.params) })
+      say({ id: call.id, value: replicate(call.action, call.params) })
     } catch (error) {
-      port.postMessage({ id: call.id, error })
+      say({ id: call.id, error: error as Error })
     }
   })
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { EarlyStreams } from '../../../daemon/network/early-streams.ts'
 import { Gossip } from '../../../daemon/network/gossip.ts'
 import { GossipHealer } from '../../../daemon/network/gossip-healer.ts'
 import { buildNode, type Node } from '../../../daemon/network/libp2p-node.ts'
@@ -26,7 +27,13 @@ async function startNode() {
   ])
   const misbehaviour = new Misbehaviour()
   const peers = { has: () => true }
-  const gossipOptions = { topics, peers, count: () => {}, onHandlerError: () => {} }
+  const gossipOptions = {
+    topics,
+    peers,
+    early: new EarlyStreams(),
+    count: () => {},
+    onHandlerError: () => {},
+  }
   const log = { info: () => {}, warn: () => {}, error: () => {} }
   const node = await buildNode(
     { seed: randomBytes(32), listen: [], mdns: false, log },

@@ -73,6 +73,21 @@ describe('gossip', () => {
     expect(texts(atA).filter((text) => text.includes('stranger'))).toEqual([])
   })
 
+  it.each([0, 300])(
+    'reaches whoever finds out %i ms later than the other that they belong together',
+    async (ms) => {
+      const make = () => networks.start({ gossipWithAnyone: false })
+      const [a, b] = (await Promise.all([make(), make()])) as [TestNetwork, TestNetwork]
+      const [atA, atB] = [listen(a), listen(b)] as [Listener, Listener]
+      await b.connect(a.target())
+      a.allowGossip(b.peerId)
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      b.allowGossip(a.peerId)
+      await inTouch(atA, atB)
+      await inTouch(atB, atA)
+    },
+  )
+
   it('is heard by the other with the peer that sent it, and not by oneself', async () => {
     const [a, b] = (await listeners(2)) as [Listener, Listener]
     await a.network.connect(b.network.target())

@@ -4,6 +4,7 @@ import { LengthPrefixedDecoder } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
+import { EarlyStreams } from '../../../daemon/network/early-streams.ts'
 import type { Libp2pFrameStream } from '../../../daemon/network/frame-stream.ts'
 import { lengthPrefixed, prefixLength } from '../../../daemon/network/length-prefix.ts'
 import { buildNode } from '../../../daemon/network/libp2p-node.ts'
@@ -30,7 +31,13 @@ async function rawStream(maxFrameBytes: number) {
     { seed: randomBytes(32), listen: [], mdns: false, log: SILENT },
     {
       listen: [],
-      gossip: { topics: new Map(), peers: new Set<string>(), count: () => {}, onHandlerError: () => {} },
+      gossip: {
+        topics: new Map(),
+        peers: new Set<string>(),
+        early: new EarlyStreams(),
+        count: () => {},
+        onHandlerError: () => {},
+      },
       misbehaviour: new Misbehaviour(),
       refused: new Set(),
       onDiscovered: () => {},

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { OpenVault } from '../../../daemon/vault/open-vault.ts'
 import { expectAlike as alike, clone, pullAll } from '../../support/forked-vaults.ts'
-import { type PairedVault, pairedVaults } from '../../support/paired-vaults.ts'
+import { type PairedVault, pairedVaults, pull } from '../../support/paired-vaults.ts'
 import { seededRandom } from '../../support/seed.ts'
 
 const put = (vault: OpenVault, ...keys: string[]) =>
@@ -60,6 +60,17 @@ describe('a log that two copies wrote apart', () => {
     const { incarnation } = a.vault.logs.list(a.vault.space).find(({ ref }) => ref === a.vault.ownLog)!
     expect(a.reopen().logs.find(a.vault.space, { device: a.device, incarnation })!.ref).toBe(a.vault.ownLog)
     copy.close()
+  })
+
+  test('nobody is asked about a log that was not written apart, whose heads are told in short', () => {
+    using pair = pairedVaults(2)
+    const [one, two] = pair.vaults as [PairedVault, PairedVault]
+    put(one.vault, 'first', 'second', 'third')
+    pull(two, one)
+    const told = one.replica.frontier({}).map((head) => ({ ...head, hash: head.hash.slice(0, 16) }))
+    expect(two.replica.compareHeads({ heads: told })).toEqual([])
+    const other = told.map((head) => ({ ...head, hash: head.hash.map((byte) => byte ^ 1) }))
+    expect(two.replica.compareHeads({ heads: other })).toHaveLength(1)
   })
 
   test('three copies, one of them made of a copy; and one who hears of it all last', async () => {
