@@ -2,7 +2,7 @@ import type { Operation } from '../../crdt/operation.ts'
 import { Conversation, Notebook, type ReplicatedEntity } from '../../schema/entities/index.ts'
 import { type ErasedMarkers, hollowOperations, type Marker, nameOf, type RowName } from './erasure.ts'
 import { type Erasure, type Erasures, hidingDeletion } from './erasures.ts'
-import type { HeldOperations } from './held-operations.ts'
+import type { NamedRows } from './named-rows.ts'
 import type { OperationLog } from './operation-log.ts'
 import type { RowStore, StampedOperation } from './row-store.ts'
 import type { Sql } from './sql.ts'
@@ -13,7 +13,7 @@ export interface EraserOptions {
   /** The log this device writes now. */
   readonly log: () => OperationLog
   readonly rows: RowStore
-  readonly held: HeldOperations
+  readonly names: NamedRows
   readonly markers: ErasedMarkers
   readonly erasures: Erasures
   /** An ERASE of that row, stamped now. */
@@ -49,11 +49,11 @@ export class Eraser {
   /** ERASEs that only a log said which is left behind: they are said again, and what they name goes. */
   eraseAgain(erased: readonly Marker[]): void {
     if (erased.length === 0) return
-    const { sql, markers, erasures } = this.#deps
+    const { sql, markers, erasures, names } = this.#deps
     const log = this.#deps.log()
     log.flush()
     log.closeSegment()
-    const rows = [...this.#named(erased).values()]
+    const rows = [...names.ever(erased).values()]
     hollowOperations(sql, rows)
     for (const row of rows) this.#remove(row)
     for (const { entity, marker } of erased) {
@@ -68,13 +68,13 @@ export class Eraser {
   /** What another device erased goes here as well: rows, bodies of operations, and the open segment's seed. */
   eraseMarked(erased: readonly Erasure[]): RowName[] {
     if (erased.length === 0) return []
-    const { sql, markers, erasures } = this.#deps
+    const { sql, markers, erasures, names } = this.#deps
     this.#deps.log().closeSegment()
     for (const erasure of erased) {
       markers.addMarker(erasure)
       erasures.add(erasure)
     }
-    const rows = [...this.#named(erased).values()]
+    const rows = [...names.ever(erased).values()]
     hollowOperations(sql, rows)
     for (const row of rows) this.#remove(row)
     this.#purgeLater()
@@ -84,8 +84,8 @@ export class Eraser {
   /** What waits to be erased is deleted meanwhile, under the stamp of its ERASE; answers those deletions. */
   hide(waiting: readonly Erasure[]): StampedOperation[] {
     if (waiting.length === 0) return []
-    const { rows, erasures, space } = this.#deps
-    const named = this.#named(waiting)
+    const { rows, erasures, space, names } = this.#deps
+    const named = names.ever(waiting)
     const deletions = waiting.flatMap((erasure) => {
       const key = named.get(nameOf(erasure.entity.number, erasure.marker))?.key
       erasures.add(erasure, true, key)
@@ -93,27 +93,6 @@ export class Eraser {
     })
     rows.merge(space, deletions)
     return deletions
-  }
-
-  /** By marker: the rows they mean, among those that are here or wait to be merged. */
-  #named(erasures: readonly Marker[]): Map<string, RowName> {
-    const { markers } = this.#deps
-    const named = new Map<string, RowName>()
-    for (const [entity, group] of Map.groupBy(erasures, (erasure) => erasure.entity)) {
-      const names = new Set(group.map(({ marker }) => nameOf(entity.number, marker)))
-      for (const row of markers.keysOf(entity, names, this.#keysEver(entity)))
-        named.set(nameOf(entity.number, markers.markerOf(row)), row)
-    }
-    return named
-  }
-
-  #keysEver(entity: ReplicatedEntity): Set<string> {
-    const { sql, space, held } = this.#deps
-    const rows = sql.all<{ id: string }>(`SELECT id FROM ${entity.table} WHERE space = ?`, [space])
-    const recovered = sql.all<{ id: string }>('SELECT key AS id FROM recovered_items WHERE table_no = ?', [
-      entity.number,
-    ])
-    return new Set([...[...rows, ...recovered].map(({ id }) => id), ...held.keys(entity.number)])
   }
 
   #remove({ entity, key }: RowName): void {

@@ -115,6 +115,7 @@ export const BODY_HEAD_BYTES = 600
  */
 export function hollowOperations(sql: Sql, rows: readonly RowName[]): void {
   const wanted = new Set(rows.map(({ entity, key }) => `${entity.number}:${key}`))
+  if (wanted.size === 0) return
   let after = 0
   for (;;) {
     const batch = sql.all<{ id: number; log: number; seq: number; head: Uint8Array }>(

@@ -3,7 +3,6 @@ import { logName } from '../../crdt/frontier.ts'
 import { decodeOperation } from '../../crdt/operation.ts'
 import { unpackStamps } from '../../crdt/stamps.ts'
 import { Conversation, Device, ENTITY_BY_NUMBER, type ReplicatedEntity } from '../../schema/entities/index.ts'
-import { LIMITS } from '../../schema/limits.ts'
 import type { Marker, RowName } from './erasure.ts'
 import type { Logs } from './logs.ts'
 import type { StampedOperation } from './row-store.ts'
@@ -16,6 +15,12 @@ export interface Erasure extends Marker {
   readonly ms: number
   readonly counter: number
   readonly hash: Uint8Array
+  /** When it came to be applied here, by our clock, milliseconds UTC. */
+  readonly arrived?: number
+  /** Marker of the conversation it takes something from here. */
+  readonly touches?: Uint8Array
+  /** It was among too many, and has waited. */
+  readonly waited?: boolean
 }
 
 export interface WithdrawnErasure extends Marker {
@@ -51,16 +56,16 @@ export class Erasures {
   }
 
   add(
-    { entity, marker, log, seq, ms }: Omit<Erasure, 'counter' | 'hash'>,
+    { entity, marker, log, seq, ms, arrived, touches }: Omit<Erasure, 'counter' | 'hash'>,
     pending = false,
     key?: string,
   ): void {
     this.#sql.run(
-      `INSERT INTO erasures (log, seq, first, at, table_no, marker, pending, key)
+      `INSERT INTO erasures (log, seq, first, at, table_no, marker, pending, key, arrived, touches)
        VALUES (?1, ?2, ifnull((SELECT first FROM erasures WHERE log = ?1 AND seq = ?2 - 1 AND at >= ?3 - ${RUN_MS}), ?2),
-         ?3, ?4, ?5, ?6, ?7)
+         ?3, ?4, ?5, ?6, ?7, ?8, ?9)
        ON CONFLICT (log, seq) DO UPDATE SET pending = excluded.pending, key = excluded.key`,
-      [log, seq, ms, entity.number, marker, pending ? 1 : 0, key ?? null],
+      [log, seq, ms, entity.number, marker, pending ? 1 : 0, key ?? null, arrived ?? 0, touches ?? null],
     )
   }
 
@@ -133,6 +138,16 @@ export class Erasures {
     )!.n
   }
 
+  /** Conversations from which a device took something since a moment of ours; `gone`: themselves. */
+  touchedBy(device: Uint8Array, since: number): { touches: Uint8Array; gone: 0 | 1 }[] {
+    return this.#sql.all(
+      `SELECT e.touches, max(e.table_no = ${Conversation.number} AND e.pending = 0) AS gone
+       FROM erasures e JOIN logs l ON l.ref = e.log
+       WHERE l.device = ? AND e.arrived >= ? AND e.touches IS NOT NULL GROUP BY e.touches`,
+      [device, since],
+    )
+  }
+
   /** Where each log's last applied ERASE stands: canonical CBOR [[device, incarnation, sequence]…] in byte order. */
   applied(): Uint8Array | undefined {
     const rows = this.#sql.all<{ device: Uint8Array; incarnation: Uint8Array; seq: number }>(
@@ -195,24 +210,6 @@ export class Erasures {
         [log, first, last],
       )?.until ?? undefined
     )
-  }
-
-  /**
-   * True when these ERASEs of one device, with those it sent in the ten minutes before, are more than a person erases
-   * by hand: above 100 conversations, or above a fifth of all when that is more than ten. A stolen device, or a program
-   * gone wrong, must not empty every vault at once.
-   */
-  tooMany(device: Uint8Array, arriving: readonly Erasure[]): boolean {
-    const latest = Math.max(...arriving.map(({ ms }) => ms))
-    const from = latest - LIMITS.massErasureWindowMs
-    const fresh = arriving.filter(({ entity, ms }) => entity.number === Conversation.number && ms >= from)
-    const erased = this.countOf(device, from, latest) + fresh.length
-    if (erased <= LIMITS.massErasureFew) return false
-    if (erased > LIMITS.massErasureConversations) return true
-    const { n } = this.#sql.get<{ n: number }>('SELECT count(*) AS n FROM conversations WHERE space = ?', [
-      this.#space,
-    ])!
-    return erased > (n + erased - fresh.length) * LIMITS.massErasureShare
   }
 
   #device(deviceDid: string) {

@@ -12,12 +12,12 @@ export interface HeldOperation {
   readonly log: number
   readonly seq: number
   readonly hash: Uint8Array
+  readonly reason: HoldReason
   /** Null when it was erased while it waited. */
   readonly body: Uint8Array | null
 }
 
-export interface HeldPlace extends Pick<HeldOperation, 'log' | 'seq' | 'body'> {
-  readonly reason: HoldReason
+export interface HeldPlace extends Omit<HeldOperation, 'hash'> {
   /** Milliseconds UTC. */
   readonly until: number | null
 }
@@ -103,7 +103,7 @@ export class HeldOperations {
 
   #take(condition: string, params: readonly number[]): HeldOperation[] {
     const held = this.#sql.all<HeldOperation>(
-      `SELECT h.log, h.seq, o.hash, o.body FROM held_operations h
+      `SELECT h.log, h.seq, h.reason, o.hash, o.body FROM held_operations h
        JOIN sync_operations o ON o.log = h.log AND o.seq = h.seq AND o.branch = 0
        WHERE ${condition} ORDER BY h.log, h.seq`,
       params,

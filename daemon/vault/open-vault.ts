@@ -12,6 +12,7 @@ import { Blobs } from './blobs.ts'
 import { Database } from './database.ts'
 import { Eraser } from './eraser.ts'
 import { ErasedMarkers, hollowByIds, type RowName } from './erasure.ts'
+import { ErasureGuard } from './erasure-guard.ts'
 import { Erasures } from './erasures.ts'
 import { entityOf } from './fact-columns.ts'
 import { type OperationParts, writeFacts } from './fact-writer.ts'
@@ -24,6 +25,7 @@ import { Logs } from './logs.ts'
 import { Members } from './members.ts'
 import { MembershipRecords } from './membership-records.ts'
 import { latestSchemaVersion, migrate, removeCopies } from './migrations.ts'
+import { NamedRows } from './named-rows.ts'
 import type { Follow, OpenVault, VaultOptions } from './open-vault-interface.ts'
 import { OperationLog } from './operation-log.ts'
 import { insistNotForgotten } from './pending-floor.ts'
@@ -134,12 +136,13 @@ class FileVault implements OpenVault {
     this.signAsDevice = (message) => signEd25519(null, message, options.deviceKey)
     this.verifyAsDevice = options.verify
     this.erasures = new Erasures(database, this.logs, space)
+    const names = new NamedRows({ sql: database, space, held: this.held, markers: this.#erased })
     this.#eraser = new Eraser({
       sql: database,
       space,
       log: () => this.#log,
       rows: this.rows,
-      held: this.held,
+      names,
       markers: this.#erased,
       erasures: this.erasures,
       operation: (entity, marker) =>
@@ -148,6 +151,16 @@ class FileVault implements OpenVault {
     })
     this.remaker = new RowRemaker(this, this.#erased)
     this.forks = new Forks(database, space, spaceId)
+    const guard = new ErasureGuard({
+      sql: database,
+      space,
+      logs,
+      erasures: this.erasures,
+      markers: this.#erased,
+      names,
+      own: device,
+      members,
+    })
     this.#remote = new RemoteOperations({
       sql: database,
       logs: this.logs,
@@ -162,13 +175,7 @@ class FileVault implements OpenVault {
       authority: this.authority,
       ownLog: () => this.ownLog,
       verify: options.verify,
-      isConfirmed: (writer, ms) =>
-        this.members
-          .list()
-          .some(
-            ({ device: known, deviceDid }) =>
-              Buffer.compare(known, writer) === 0 && this.erasures.confirmedUntil(deviceDid, writer) >= ms,
-          ),
+      guard,
       isCertified: (writer) => Buffer.compare(writer, device) === 0 || this.members.has(writer),
       floors: this.floorPositions,
     })

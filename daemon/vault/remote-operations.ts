@@ -12,6 +12,7 @@ import { LIMITS } from '../../schema/limits.ts'
 import type { Authority } from './authority.ts'
 import type { Branches } from './branches.ts'
 import { dropSeed, type ErasedMarkers } from './erasure.ts'
+import type { ErasureGuard } from './erasure-guard.ts'
 import type { Erasures } from './erasures.ts'
 import type { FloorPositions } from './floor-positions.ts'
 import type { Forks } from './forks.ts'
@@ -40,8 +41,7 @@ export interface RemoteOperationsOptions {
   /** The device is certified. Whether what it writes counts is for `authority` to say. */
   readonly isCertified: (device: Uint8Array) => boolean
   readonly authority: Authority
-  /** Another device of the person's confirmed what this one erased up to that moment. */
-  readonly isConfirmed: (device: Uint8Array, ms: number) => boolean
+  readonly guard: ErasureGuard
   readonly floors: FloorPositions
 }
 
@@ -83,7 +83,7 @@ export class RemoteOperations {
   receive(segments: readonly Uint8Array[], clock: ClockState, now: number): Received {
     const batch = new Batch(clock, now)
     for (const bytes of segments) this.#segment(decode(bytes), isBranchSegment(bytes), batch)
-    return this.#finish(batch, true)
+    return this.#finish(batch)
   }
 
   /** After membership changed: rows of what counts no more are made again, and what waited for it is placed. */
@@ -101,7 +101,7 @@ export class RemoteOperations {
       if (waits) held.add(log, seq, 'membership', null)
       else if (body) this.#placeStored({ log, seq, hash }, body, batch)
     }
-    return this.#finish(batch, true)
+    return this.#finish(batch)
   }
 
   /** Merges held operations that are due. Those of tables this program still does not know go back to waiting. */
@@ -109,15 +109,16 @@ export class RemoteOperations {
     const { held } = this.#deps
     const batch = new Batch(clock, now)
     const due = [...held.takeDue(now), ...(fromNewerProgram ? held.takeUnknown() : [])]
-    for (const { log, seq, hash, body } of due) if (body) this.#placeStored({ log, seq, hash }, body, batch)
+    for (const { log, seq, hash, body, reason } of due)
+      if (body) this.#placeStored({ log, seq, hash }, body, batch, reason === 'mass-erasure')
     return this.#finish(batch)
   }
 
-  #finish(batch: Batch, guarded = false): Received {
+  #finish(batch: Batch): Received {
     const { rows, space, ownLog } = this.#deps
     const refolded = refold(this.#deps, batch.nowVoid)
     rows.merge(space, batch.merging)
-    if (guarded) this.#guard(batch)
+    this.#guard(batch)
     return batch.received(ownLog(), refolded)
   }
 
@@ -317,12 +318,12 @@ export class RemoteOperations {
     this.#deps.logs.advance(ref, segment.first + segment.count - 1, segment.headHash)
   }
 
-  #placeStored(at: Place, body: Uint8Array, batch: Batch): void {
+  #placeStored(at: Place, body: Uint8Array, batch: Batch, waited = false): void {
     const operation = decodeOperation(body)
-    this.#place(operation, this.#deps.erased.covers(operation), at, batch)
+    this.#place(operation, this.#deps.erased.covers(operation), at, batch, waited)
   }
 
-  #place(operation: Operation, erased: boolean, at: Place, batch: Batch): void {
+  #place(operation: Operation, erased: boolean, at: Place, batch: Batch, waited = false): void {
     const { held, authority } = this.#deps
     const { ms, counter } = operation.hlc
     if (authority.isVoid(at.log, at.seq)) return
@@ -336,7 +337,7 @@ export class RemoteOperations {
     if (validity !== 'valid' || erased) return
     const entity = ENTITY_BY_NUMBER.get(operation.table)!
     if (operation.kind === 'ERASE')
-      batch.erased.push({ entity, marker: operation.key as Uint8Array, ms, counter, ...at })
+      batch.erased.push({ entity, marker: operation.key as Uint8Array, ms, counter, waited, ...at })
     else
       batch.merging.push({
         entity,
@@ -348,19 +349,12 @@ export class RemoteOperations {
 
   /** Holds back the ERASEs of a device that sends too many. */
   #guard(batch: Batch): void {
-    const { erasures, logs, held, ownLog, isConfirmed } = this.#deps
-    const byDevice = Map.groupBy(batch.erased, ({ log }) => logs.deviceOf(log).device)
-    const own = logs.deviceOf(ownLog()).device
-    for (const [device, arriving] of byDevice) {
-      if (Buffer.compare(device, own) === 0 || !erasures.tooMany(device, arriving)) continue
-      for (const erasure of arriving) {
-        if (isConfirmed(device, erasure.ms)) continue
-        held.add(erasure.log, erasure.seq, 'mass-erasure', batch.now + LIMITS.massErasureHoldMs)
-        batch.hidden.push(erasure)
-      }
-    }
-    const hidden = new Set(batch.hidden)
-    if (hidden.size > 0) batch.erased = batch.erased.filter((erasure) => !hidden.has(erasure))
+    if (batch.erased.length === 0) return
+    const { passing, waiting } = this.#deps.guard.sift(batch.erased, batch.now)
+    for (const { log, seq } of waiting)
+      this.#deps.held.add(log, seq, 'mass-erasure', batch.now + LIMITS.massErasureHoldMs)
+    batch.hidden.push(...waiting)
+    batch.erased = [...passing]
   }
 
   #hashAt(log: LogRow | undefined, seq: number): Uint8Array {

@@ -171,9 +171,9 @@ const LASTING: readonly Mutation[] = [
   {
     name: 'what another device erased leaves the log here',
     file: 'daemon/vault/eraser.ts',
-    rule: 'const rows = [...this.#named(erased).values()]\n    hollowOperations(sql, rows)\n    for (const row of rows) this.#remove(row)\n    this.#purgeLater()',
+    rule: 'const rows = [...names.ever(erased).values()]\n    hollowOperations(sql, rows)\n    for (const row of rows) this.#remove(row)\n    this.#purgeLater()',
     without:
-      'const rows = [...this.#named(erased).values()]\n    for (const row of rows) this.#remove(row)\n    this.#purgeLater()',
+      'const rows = [...names.ever(erased).values()]\n    for (const row of rows) this.#remove(row)\n    this.#purgeLater()',
     tests: [SIMULATION, REPLICATION],
   },
   {
@@ -186,6 +186,20 @@ const LASTING: readonly Mutation[] = [
 ]
 
 const GUARDING: readonly Mutation[] = [
+  {
+    name: 'what is erased is counted by when it comes',
+    file: 'daemon/vault/erasure-guard.ts',
+    rule: 'const count = Math.max(touched.size, this.#stampedTogether(device, arriving))',
+    without: 'const count = this.#stampedTogether(device, arriving)',
+    tests: ['test/unit/vault/erasure-guard.test.ts'],
+  },
+  {
+    name: 'what was erased before counts with what comes',
+    file: 'daemon/vault/erasure-guard.ts',
+    rule: 'const before = erasures.touchedBy(device, since)',
+    without: 'const before = erasures.touchedBy(device, Infinity)',
+    tests: ['test/unit/vault/erasure-guard.test.ts'],
+  },
   {
     name: 'a number of a log that was taken back is of nobody',
     file: 'daemon/vault/open-vault.ts',
