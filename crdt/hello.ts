@@ -1,10 +1,11 @@
 import { createHmac, hkdfSync } from 'node:crypto'
 import { type Cbor, encodeCanonical } from './cbor.ts'
-import { bytesOf, fieldsOf, readFrameArray } from './sync-fields.ts'
+import { bytesOf, fieldsOf, integerOf, readFrameArray } from './sync-fields.ts'
 
 /**
  * How two devices find out, before anything else, that they hold a key of the same space, and how a stranger learns
- * nothing. Four flights: nonce, nonce, the initiator's tags, the responder's answer. A tag is an HMAC under a key both
+ * nothing. Four flights: nonce, nonce, the initiator's tags, the responder's answer; after a match each tells its time
+ * of day. A tag is an HMAC under a key both
  * hold, over who speaks to whom and both nonces: it can be made for no other connection and says nothing to others.
  */
 export interface HelloParties {
@@ -37,6 +38,9 @@ const FLIGHT_BYTES_MAX = 16 * 1024
 const TAG_COUNTS: readonly number[] = [16, 64, 256, 1024]
 const NONCE_FLIGHT = 1
 const TAGS_FLIGHT = 2
+const TIME_FLIGHT = 3
+/** What a stamp has room for. */
+const MS_MAX = 2 ** 48 - 1
 
 /** The key tags are made with, from the key of an epoch: 32 bytes. It opens nothing else. */
 export function helloKey(epochKey: Uint8Array): Uint8Array {
@@ -125,6 +129,17 @@ export function encodeHelloAnswer({ tag, frontier }: HelloAnswer): Uint8Array {
 export function decodeHelloAnswer(flight: Uint8Array): HelloAnswer {
   const [tag, frontier] = readFlight(flight, TAGS_FLIGHT, 2)
   return { tag: bytesOf(tag, TAG_BYTES), frontier: bytesOf(frontier, DIGEST_BYTES) }
+}
+
+/** The third flight of either side, once they match: [3, milliseconds UTC]. */
+export function encodeHelloTime(ms: number): Uint8Array {
+  return encodeCanonical([TIME_FLIGHT, integerOf(ms, 0, MS_MAX)])
+}
+
+/** @throws on anything but the canonical form */
+export function decodeHelloTime(flight: Uint8Array): number {
+  const [ms] = readFlight(flight, TIME_FLIGHT, 1)
+  return integerOf(ms, 0, MS_MAX)
 }
 
 const NO_KEY = new Uint8Array(32)

@@ -6,7 +6,8 @@ import { readHead } from './operation-head.ts'
 
 /**
  * The seeds' INSERT, UPDATE and DELETE, and what a log needs besides. Numbers are on the wire. COUNTER carries what its log
- * contributes to counters now; TEXT one update of texts.
+ * contributes to counters now; TEXT one update of texts. A VOID (`void.ts`) is
+ * of its log, not of a row.
  */
 export const OPERATION_KINDS = {
   INSERT: 1,
@@ -16,6 +17,7 @@ export const OPERATION_KINDS = {
   ERASE: 5,
   COUNTER: 6,
   TEXT: 7,
+  VOID: 8,
 } as const
 export type OperationKind = keyof typeof OPERATION_KINDS
 

@@ -10,6 +10,8 @@ import type { Operation } from './operation.ts'
 export type Validity = 'valid' | 'void' | 'unknown'
 
 export function validityOf(operation: Operation): Validity {
+  // What it says is of its log, not of a row.
+  if (operation.kind === 'VOID') return 'void'
   const entity = ENTITY_BY_NUMBER.get(operation.table)
   if (!entity || operation.kind === 'UNKNOWN') return 'unknown'
   if (typeof operation.key === 'string' && !isStorableKey(operation.key)) return 'void'

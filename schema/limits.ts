@@ -42,6 +42,8 @@ export const LIMITS = {
   spaceLogs: 1_024,
   /** An operation stamped further ahead of our clock waits until it is due; ms. */
   clockAheadMs: 5 * 60 * 1000,
+  /** With nobody to compare with, a device trusts its clock so far beyond the newest stamp it knows; ms. */
+  clockAloneMs: 24 * 3_600_000,
   /**
    * Erasures of one device within this time (ms) that other devices do not apply at once: more conversations than
    * these, or than this share of all when that is more than a few. They wait this long (ms), or for a confirmation.

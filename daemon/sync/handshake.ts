@@ -2,9 +2,11 @@ import {
   decodeHelloAnswer,
   decodeHelloNonce,
   decodeHelloTags,
+  decodeHelloTime,
   encodeHelloAnswer,
   encodeHelloNonce,
   encodeHelloTags,
+  encodeHelloTime,
   helloAnswerTag,
   helloKey,
   helloTags,
@@ -28,6 +30,20 @@ export interface SpaceCandidate {
   readonly frontierDigest: Uint8Array | undefined
 }
 
+/** What the other side called now when it was heard, by a clock that nobody sets. */
+export interface PeerTime {
+  /** Milliseconds UTC. */
+  readonly ms: number
+  /** `performance.now()` then. */
+  readonly at: number
+}
+
+/** A stream on which both have shown that they hold a key of the same space. */
+export interface MatchedStream {
+  readonly stream: FrameStream
+  readonly time: PeerTime
+}
+
 const NONCE_BYTES = 16
 const DIGEST_BYTES = 32
 
@@ -40,7 +56,8 @@ export async function proposeSpace(
   device: Pick<KnownDevice, 'peerId' | 'addresses'>,
   keys: UserKeys,
   random: Random,
-): Promise<FrameStream> {
+  now: () => number,
+): Promise<MatchedStream> {
   const stream = await network.open(device, SYNC_PROTOCOL, SYNC_STREAM)
   try {
     const signal = AbortSignal.timeout(LIMITS.syncHelloMs)
@@ -57,7 +74,7 @@ export async function proposeSpace(
     await stream.send(encodeHelloTags(helloTags({ ...parties, direction: 'initiator', pad: random })), signal)
     const { tag } = decodeHelloAnswer(await next(stream, signal))
     if (matchTags(tag, { ...parties, direction: 'responder' }) === undefined) throw stranger()
-    return stream
+    return { stream, time: await exchangeTime(stream, now, signal) }
   } catch (error) {
     stream.abort('no common space')
     if (error instanceof VivimError) throw error
@@ -74,7 +91,8 @@ export async function answerProposal<C extends SpaceCandidate>(
   ownPeerId: string,
   candidates: readonly C[],
   random: Random,
-): Promise<C | undefined> {
+  now: () => number,
+): Promise<{ readonly owner: C; readonly time: PeerTime } | undefined> {
   const signal = AbortSignal.timeout(LIMITS.syncHelloMs)
   const initiatorNonce = decodeHelloNonce(await next(stream, signal))
   const responderNonce = random(NONCE_BYTES)
@@ -94,7 +112,13 @@ export async function answerProposal<C extends SpaceCandidate>(
   const tag = helloAnswerTag({ ...parties, key: owner?.key, pad: random })
   const frontier = owner?.candidate.frontierDigest ?? random(DIGEST_BYTES)
   await stream.send(encodeHelloAnswer({ tag, frontier }), signal)
-  return owner?.candidate
+  return owner && { owner: owner.candidate, time: await exchangeTime(stream, now, signal) }
+}
+
+async function exchangeTime(stream: FrameStream, now: () => number, signal: AbortSignal): Promise<PeerTime> {
+  await stream.send(encodeHelloTime(now()), signal)
+  const ms = decodeHelloTime(await next(stream, signal))
+  return { ms, at: performance.now() }
 }
 
 async function next(stream: FrameStream, signal: AbortSignal): Promise<Uint8Array> {

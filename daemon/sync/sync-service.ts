@@ -180,20 +180,20 @@ export class SyncService {
   }
 
   async #answer(stream: FrameStream): Promise<void> {
-    const { random, count } = this.#options
+    const { random, count, now } = this.#options
     if (!this.#allowance.take(stream.peerId)) {
       count('sync.hellos.refused')
       return stream.abort('too many')
     }
     const candidates = [...this.#users.values()].map((each) => each.user)
-    let user: UserSync | undefined
+    let matched: Awaited<ReturnType<typeof answerProposal<UserSync>>>
     try {
-      user = await answerProposal(stream, this.#network.peerId, candidates, random)
+      matched = await answerProposal(stream, this.#network.peerId, candidates, random, now)
     } catch {
       stream.abort('no hello')
       return
     }
-    if (user) return user.accept(stream)
+    if (matched) return matched.owner.accept({ stream, time: matched.time })
     count('sync.strangers')
     await stream.close()
   }

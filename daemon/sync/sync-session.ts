@@ -7,6 +7,7 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { FrameStream } from '../network/network.ts'
 import type { ReplicaAction, ReplicaActions, ReplicaMembers } from '../vault/replica.ts'
+import type { PeerTime } from './handshake.ts'
 import { type Audited, SessionAudits } from './session-audits.ts'
 
 /** Asks a user's vault; opens their worker if need be. */
@@ -36,6 +37,8 @@ export interface SyncTotals {
 
 export interface SyncSessionOptions {
   readonly stream: FrameStream
+  /** What the other side called now. */
+  readonly time: PeerTime
   /** Peer id of the side that opened the stream. */
   readonly initiator: string
   readonly replicate: Replicate
@@ -83,6 +86,12 @@ export class SyncSession {
 
   get peerId(): string {
     return this.#options.stream.peerId
+  }
+
+  /** What the other side calls now, milliseconds UTC, if nobody has set its clock since. */
+  get peerTime(): number {
+    const { ms, at } = this.#options.time
+    return Math.round(ms + performance.now() - at)
   }
 
   get device(): PeerDevice | undefined {

@@ -9,13 +9,13 @@ import { publicKeyBytes } from '../identity/ed25519.ts'
 import { issueMemberDocument } from '../identity/member-document.ts'
 import { makeRevocation, type Revocation } from '../identity/revocation.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
-import type { FrameStream, Network } from '../network/network.ts'
+import type { Network } from '../network/network.ts'
 import type { ReplicaMembers } from '../vault/replica.ts'
 import { type Asking, auditAll, syncAll } from './asked-devices.ts'
 import { AuditSchedule } from './audit-schedule.ts'
 import { DeviceLink } from './device-link.ts'
 import { EpochKeys } from './epoch-keys.ts'
-import { proposeSpace } from './handshake.ts'
+import { type MatchedStream, proposeSpace } from './handshake.ts'
 import { type KnownDevice, KnownDevices } from './known-devices.ts'
 import { LiveUpdates } from './live-updates.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
@@ -160,8 +160,9 @@ export class UserSync {
 
   /** The database was opened again: it does not remember who is there. */
   reopened(): void {
-    for (const { device } of this.#sessions)
-      if (device) void this.#options.ifOpen('seen', { device: device.device, connected: true })
+    for (const { device, peerTime } of this.#sessions)
+      if (device)
+        void this.#options.ifOpen('seen', { device: device.device, connected: true, time: peerTime })
   }
 
   #hold(frontier: Frontier): void {
@@ -179,9 +180,9 @@ export class UserSync {
   }
 
   /** A stream on which the other side has proven that it holds a key of this space. */
-  async accept(stream: FrameStream): Promise<void> {
-    if (this.#stopped) stream.abort('this user left')
-    else await this.#run(stream, stream.peerId)
+  async accept(matched: MatchedStream): Promise<void> {
+    if (this.#stopped) matched.stream.abort('this user left')
+    else await this.#run(matched, matched.stream.peerId)
   }
 
   async addMember(document: Uint8Array): Promise<void> {
@@ -332,19 +333,19 @@ export class UserSync {
 
   /** Answers whether the way is open: by this dial, one under way, or a session that is there. */
   async #dial(device: KnownDevice): Promise<boolean> {
-    const { network, log, random } = this.#options
+    const { network, log, random, now } = this.#options
     const link = this.#linkTo(device)
     // The others have nothing to say to a device that was taken out, and it knows.
     if (this.#stopped || !network.running || this.#devices.excludes(this.keys.deviceDid)) return false
     if (link.dialing || link.session) return true
     link.dialing = true
     try {
-      const stream = await proposeSpace(network, device, this.keys, random)
+      const matched = await proposeSpace(network, device, this.keys, random, now)
       if (this.#stopped) {
-        stream.abort('this user left')
+        matched.stream.abort('this user left')
         return false
       }
-      void this.#run(stream, network.peerId)
+      void this.#run(matched, network.peerId)
       return true
     } catch (error) {
       log.info({ device: device.deviceDid, reason: reasonOf(error) }, 'another device is not reached')
@@ -366,11 +367,12 @@ export class UserSync {
     if (device) await this.#dial(device)
   }
 
-  async #run(stream: FrameStream, initiator: string): Promise<void> {
+  async #run({ stream, time }: MatchedStream, initiator: string): Promise<void> {
     const { network, replicate, ifOpen, log, count } = this.#options
     const preferred = [network.peerId, stream.peerId].sort()[0]!
     const session = new SyncSession({
       stream,
+      time,
       initiator,
       replicate,
       log,
@@ -384,7 +386,7 @@ export class UserSync {
         if (!this.#linkTo(device).adopt(running, preferred)) return running.close('busy')
         count('sync.sessions')
         network.allowGossip(running.peerId)
-        void ifOpen('seen', { device: device.device, connected: true })
+        void ifOpen('seen', { device: device.device, connected: true, time: running.peerTime })
       },
       onForked: () => this.#beginAnew(),
       onMembers: (members) => this.#members(members, session),

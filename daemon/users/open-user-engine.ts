@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { VivimError } from '../../schema/errors.ts'
 import type { UserMethodName } from '../../schema/methods/index.ts'
 import { ImportJobs } from '../capture/import-jobs.ts'
 import { captureMethods } from '../capture/methods.ts'
@@ -20,8 +21,9 @@ import { notebookMethods } from '../vault/notebook-methods.ts'
 import { Notebooks } from '../vault/notebooks.ts'
 import { type OpenVault, openVault } from '../vault/open-vault.ts'
 import { createPace } from '../vault/pace.ts'
+import { PeerClock } from '../vault/peer-clock.ts'
 import { RecoveredItems } from '../vault/recovered-items.ts'
-import { createReplica, type ReplicaOptions, releaseHeld } from '../vault/replica.ts'
+import { createReplica, type ReplicaOptions, releaseHeld, settleClock } from '../vault/replica.ts'
 import { describeSnapshot } from '../vault/snapshot-view.ts'
 import { StateAudit } from '../vault/state-audit.ts'
 import { SyncCursors } from '../vault/sync-cursors.ts'
@@ -56,6 +58,7 @@ export const openUserEngine: OpenUserEngine = async (options) => {
     verifyRoot: rootVerifier(options.did),
     now: () => Date.now() + options.clockOffsetMs,
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
+    peers: new PeerClock(() => performance.now()),
   })
   try {
     return assemble(vault, options)
@@ -172,8 +175,17 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
   const purging = new Postponed(tidy, PURGE_AFTER_MS)
   const committed = new CommitNews(vault, (frontier, written) => options.onCommitted(frontier, written))
   vault.onCommit = () => committed.schedule()
+  vault.onClockDoubted = () =>
+    options.onProblem(
+      'clock',
+      new VivimError(
+        'Conflict',
+        'The clock is ahead of the other devices, or could not be compared: writes wait.',
+      ),
+    )
   const held = setInterval(() => {
     if ((vault.held.nextDue() ?? Infinity) <= vault.now()) releaseHeld(replicaOptions)
+    settleClock(replicaOptions)
   }, RELEASE_HELD_EVERY_MS)
   held.unref()
   const first = setImmediate(() => {

@@ -10,7 +10,14 @@ import { splitCells } from './split-cells.ts'
 import type { Sql } from './sql.ts'
 
 /** What names an operation by log and sequence. */
-const MOVED = ['sync_operations', 'held_operations', 'erasures', 'text_updates', 'snapshot_changes']
+const MOVED = [
+  'sync_operations',
+  'held_operations',
+  'erasures',
+  'void_operations',
+  'text_updates',
+  'snapshot_changes',
+]
 
 /** A log and its branches: each is a log of its own from the operation on in which it differs. */
 export class Branches {

@@ -2,6 +2,7 @@ import { decodeOperation, type Operation } from '../../crdt/operation.ts'
 import { isSupersededForGood, type StableUpTo } from '../../crdt/stability.ts'
 import { type RowStamps, unpackStamps } from '../../crdt/stamps.ts'
 import { validityOf } from '../../crdt/validity.ts'
+import type { VoidedRun } from '../../crdt/void.ts'
 import { ENTITY_BY_NUMBER } from '../../schema/entities/index.ts'
 import type { Sql } from './sql.ts'
 
@@ -24,16 +25,17 @@ export function findSuperseded(
   space: number,
   after: number,
   stableUpTo: StableUpTo,
+  voided: readonly VoidedRun[],
 ): CompactionStep {
   const rows = sql.all<{ id: number; log: number; hash: Uint8Array; body: Uint8Array }>(
     `SELECT id, log, hash, body FROM sync_operations o WHERE id > ? AND body IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM held_operations h WHERE h.log = o.log AND h.seq = o.seq)
        AND NOT EXISTS (SELECT 1 FROM segments s WHERE s.log = o.log AND s.counts_to IS NOT NULL
          AND o.seq >= s.first AND o.seq < s.first + s.count AND o.seq > s.counts_to)
-       AND NOT EXISTS (SELECT 1 FROM segments s WHERE s.log = o.log AND s.counts_to IS NOT NULL
-         AND o.seq > s.counts_to AND o.seq >= s.first AND o.seq < s.first + s.count)
+       AND NOT EXISTS (SELECT 1 FROM json_each(?) v WHERE o.log = v.value ->> 'log'
+         AND o.seq BETWEEN v.value ->> 'first' AND v.value ->> 'last')
      ORDER BY id LIMIT ${STEP}`,
-    [after],
+    [after, JSON.stringify(voided)],
   )
   const operations = rows.map((row) => ({ ...row, operation: decodeOperation(row.body) }))
   const stamps = stampsOf(

@@ -133,6 +133,27 @@ export function hollowOperations(sql: Sql, rows: readonly RowName[]): void {
   }
 }
 
+/** Of the tables this program knows. */
+export function markersOf(
+  erased: readonly { readonly entity: number; readonly marker: Uint8Array }[],
+): Marker[] {
+  return erased.flatMap(({ entity: number, marker }) => {
+    const entity = ENTITY_BY_NUMBER.get(number)
+    return entity ? [{ entity, marker }] : []
+  })
+}
+
+/** Whether one of these stored operations is in the segment of a log that still grows. */
+export function anyInOpenSegment(sql: Sql, log: number, ids: readonly number[]): boolean {
+  return (
+    sql.get(
+      `SELECT 1 FROM sync_operations o JOIN segments s ON s.log = o.log AND s.closed = 0 AND o.seq >= s.first
+       WHERE o.log = ? AND o.id IN (SELECT value FROM json_each(?)) LIMIT 1`,
+      [log, JSON.stringify(ids)],
+    ) !== undefined
+  )
+}
+
 /** Makes these stored operations hollow. */
 export function hollowByIds(sql: Sql, ids: readonly number[]): void {
   const rows = sql.all<{ id: number; log: number; seq: number }>(

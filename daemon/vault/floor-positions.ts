@@ -32,6 +32,16 @@ export class FloorPositions {
     return row && { seq: row.seq, hash: row.hash, closed: row.closed === 1, kept: row.kept === 1 }
   }
 
+  /** Hash of an operation that is here, or of the last one that a snapshot stands for. */
+  hashAt(log: number, seq: number): Uint8Array | undefined {
+    const missing = this.missingUpTo(log)
+    if (missing?.seq === seq) return missing.hash
+    return this.#sql.get<{ hash: Uint8Array }>(
+      'SELECT hash FROM sync_operations WHERE log = ? AND seq = ? AND branch = 0',
+      [log, seq],
+    )?.hash
+  }
+
   /** The last operation of a log that is not here, and its hash; undefined when all are. */
   missingUpTo(log: number): FloorRow | undefined {
     const row = this.of(log)

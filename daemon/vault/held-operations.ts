@@ -1,5 +1,6 @@
 import { rowOfOperation } from '../../crdt/operation.ts'
 import type { Hold } from '../../crdt/sync-audit-frames.ts'
+import type { VoidedRun } from '../../crdt/void.ts'
 import type { Sql } from './sql.ts'
 
 /**
@@ -54,11 +55,22 @@ export class HeldOperations {
     return this.#take("h.reason = 'membership'", [])
   }
 
-  /** All of a space, in no order that matters. */
+  /** Takes out those that a VOID covers: neither time nor a newer program makes them due. */
+  takeWithin({ log, first, last }: VoidedRun): HeldOperation[] {
+    return this.#take("h.log = ? AND h.seq BETWEEN ? AND ? AND h.reason IN ('future', 'schema')", [
+      log,
+      first,
+      last,
+    ])
+  }
+
+  /** All of a space, in no order that matters; also logs that are kept back whole: rows show what they say. */
   list(space: number): Hold[] {
     return this.#sql.all<Hold>(
       `SELECT l.device, l.incarnation, h.seq AS sequence, h.reason FROM held_operations h
-       JOIN logs l ON l.ref = h.log WHERE l.space = ?`,
+       JOIN logs l ON l.ref = h.log WHERE l.space = ?1
+       UNION ALL SELECT device, incarnation, head_seq, 'clock' FROM logs
+       WHERE space = ?1 AND suspect IS NOT NULL AND head_seq > 0`,
       [space],
     )
   }

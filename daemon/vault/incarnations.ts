@@ -7,6 +7,8 @@ import type { Sql } from './sql.ts'
 export interface OwnLog {
   readonly ref: number
   readonly incarnation: Uint8Array
+  /** Its stamps are doubted, and nobody is told of it. The log it was begun after, 0 when that is gone. */
+  readonly suspect: number | null
 }
 
 interface OwnRow extends OwnLog {
@@ -47,8 +49,8 @@ export class Incarnations {
     this.#renewToken(() => {
       if (!present || copied) this.begin()
     })
-    const { ref, incarnation } = this.#own()!
-    return { ref, incarnation, copied }
+    const { ref, incarnation, suspect } = this.#own()!
+    return { ref, incarnation, suspect, copied }
   }
 
   /** Begins a new log, inside a transaction; the one before is never written again. */
@@ -72,7 +74,34 @@ export class Incarnations {
     )
     this.#setMeta('incarnation', incarnation)
     const { ref } = this.#own()!
-    return { ref, incarnation }
+    return { ref, incarnation, suspect: null }
+  }
+
+  /** Begins a log of which nobody is told, inside a transaction. */
+  beginSuspect(): OwnLog {
+    const left = this.#own()
+    const own = this.begin()
+    // An empty log was taken away.
+    const suspect = left && left.head_seq > 0 ? left.ref : 0
+    this.#sql.run('UPDATE logs SET suspect = ? WHERE ref = ?', [suspect, own.ref])
+    return { ...own, suspect }
+  }
+
+  /** The log that was left for a suspect one, if it can be gone on in. */
+  leftBy({ suspect }: OwnLog): OwnLog | undefined {
+    const left = this.#sql.get<OwnRow>(
+      'SELECT ref, incarnation, suspect, head_seq, head_hash FROM logs l WHERE ref = ? AND NOT EXISTS (SELECT 1 FROM logs WHERE parent = l.ref)',
+      [suspect],
+    )
+    return left && { ref: left.ref, incarnation: left.incarnation, suspect: null }
+  }
+
+  /** Goes on in the log that was left for a suspect one, or in a new one, inside a transaction. */
+  goBack(own: OwnLog): OwnLog {
+    const left = this.leftBy(own)
+    if (!left) return this.begin()
+    this.#setMeta('incarnation', left.incarnation)
+    return left
   }
 
   /** After each commit: what a vault put back later lacks. */
@@ -143,7 +172,7 @@ export class Incarnations {
   #own(): OwnRow | undefined {
     const incarnation = this.#meta<Uint8Array>('incarnation')
     return this.#sql.get<OwnRow>(
-      `SELECT ref, incarnation, head_seq, head_hash FROM logs WHERE space = ? AND device = ?
+      `SELECT ref, incarnation, suspect, head_seq, head_hash FROM logs WHERE space = ? AND device = ?
        ${incarnation ? 'AND incarnation = ?' : 'ORDER BY ref DESC LIMIT 1'}`,
       [this.#space, this.#device, ...(incarnation ? [incarnation] : [])],
     )

@@ -18,6 +18,8 @@ export interface LogRow {
   /** Of a branch: the log with the operation before `start`, its first. */
   readonly parent: number | null
   readonly start: number
+  /** Its stamps are doubted: nobody is told of it. The log it was begun after. */
+  readonly suspect: number | null
 }
 
 /** The logs this vault knows. */
@@ -82,7 +84,7 @@ export class Logs {
   /** The heads of all logs that hold something; a branch counts from its first operation. */
   frontier(space: number): Frontier {
     return this.list(space)
-      .filter(({ head_seq, start }) => head_seq >= start)
+      .filter(({ head_seq, start, suspect }) => head_seq >= start && suspect === null)
       .map(({ device, incarnation, head_seq, head_hash, start }) => ({
         device,
         incarnation,

@@ -3,6 +3,7 @@ import type { LogPosition } from '../../crdt/frontier.ts'
 import type { ClockState } from '../../crdt/hlc.ts'
 import type { VerifyRoot } from '../../crdt/membership-entry.ts'
 import type { Authority } from './authority.ts'
+import type { ClockWatch } from './clock-watch.ts'
 import type { Database } from './database.ts'
 import type { RowName } from './erasure.ts'
 import type { Erasures } from './erasures.ts'
@@ -12,10 +13,12 @@ import type { HeldOperations } from './held-operations.ts'
 import type { Logs } from './logs.ts'
 import type { Members, ReadMember } from './members.ts'
 import type { MembershipRecords } from './membership-records.ts'
+import type { PeerClock } from './peer-clock.ts'
 import type { Received } from './received.ts'
 import type { FoundOperations, RowRemaker } from './remake-rows.ts'
 import type { RowStore } from './row-store.ts'
 import type { Vault, VaultTransaction } from './vault.ts'
+import type { VoidOperations } from './void-operations.ts'
 
 export interface VaultOptions {
   /** The database file; its folder exists. */
@@ -32,6 +35,8 @@ export interface VaultOptions {
   readonly readMember: ReadMember
   readonly verifyRoot: VerifyRoot
   readonly now: () => number
+  /** What other devices call now; without it no stamp is doubted. */
+  readonly peers?: PeerClock | undefined
   readonly random: (bytes: number) => Uint8Array
 }
 
@@ -46,9 +51,13 @@ export interface OpenVault extends Vault {
   /** The DID log and what belongs to it. */
   readonly records: MembershipRecords
   readonly authority: Authority
+  readonly voids: VoidOperations
   readonly held: HeldOperations
+  readonly clockWatch: ClockWatch
   readonly erasures: Erasures
   readonly forks: Forks
+  /** Called when this device begins to keep back what it writes: its clock is doubted. */
+  onClockDoubted: () => void
   /** Called after a commit that made or took in operations. */
   onCommit: () => void
   /** Counts the commits that may have changed facts since it was opened. */
@@ -62,6 +71,10 @@ export interface OpenVault extends Vault {
   saveMembers(documents: readonly Uint8Array[], follow: Follow): Received | undefined
   /** Merges held operations that are due; after an upgrade also those that a newer program had sent. */
   releaseHeld(follow: Follow, fromNewerProgram?: boolean): Received
+  /**
+   * Once the clock is right: takes back what was stamped ahead of time and says it again. Undefined: there was nothing.
+   */
+  settleClock(follow: Follow): Received | undefined
   readonly remaker: RowRemaker
   /** Makes these rows again from their operations; `remade` of them are another by now. */
   remakeRows(found: FoundOperations, follow: Follow): Received & { readonly remade: number }

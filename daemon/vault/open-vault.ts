@@ -1,17 +1,17 @@
-import { type KeyObject, sign as signEd25519 } from 'node:crypto'
+import { sign as signEd25519 } from 'node:crypto'
 import { deviceTag } from '../../crdt/device.ts'
 import type { LogPosition } from '../../crdt/frontier.ts'
-import { type ClockState, hlcFromText, hlcToText, receive, tick } from '../../crdt/hlc.ts'
+import { type ClockState, receive, tick } from '../../crdt/hlc.ts'
 import type { Operation } from '../../crdt/operation.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
 import { TEXT_SESSION_BYTES } from '../../crdt/text.ts'
-import { ENTITY_BY_NUMBER } from '../../schema/entities/index.ts'
-import { VivimError } from '../../schema/errors.ts'
 import { Authority } from './authority.ts'
 import { Blobs } from './blobs.ts'
+import type { ClockWatch } from './clock-watch.ts'
 import { Database } from './database.ts'
+import { publicKeyOf } from './device-key.ts'
 import { Eraser } from './eraser.ts'
-import { ErasedMarkers, hollowByIds, type RowName } from './erasure.ts'
+import { anyInOpenSegment, ErasedMarkers, hollowByIds, markersOf, type RowName } from './erasure.ts'
 import { ErasureGuard } from './erasure-guard.ts'
 import { Erasures } from './erasures.ts'
 import { entityOf } from './fact-columns.ts'
@@ -30,14 +30,18 @@ import type { Follow, OpenVault, VaultOptions } from './open-vault-interface.ts'
 import { OperationLog } from './operation-log.ts'
 import { insistNotForgotten } from './pending-floor.ts'
 import { metaText, prepareSpace } from './prepare-space.ts'
+import { isPurgePending, owedAcknowledgement, purgeFile } from './purging.ts'
 import { nothingReceived, type Received } from './received.ts'
 import { type FoundOperations, RowRemaker } from './remake-rows.ts'
 import { RemoteOperations } from './remote-operations.ts'
 import { RowStore } from './row-store.ts'
 import { Sealing } from './sealing.ts'
 import { readSegments } from './segment-reader.ts'
+import { ClockSettling } from './settle-clock.ts'
 import type { SqlValue } from './sql.ts'
+import { storeClock, storedClock } from './stored-clock.ts'
 import type { AddingChange, FactChange, VaultTransaction } from './vault.ts'
+import { VoidOperations } from './void-operations.ts'
 
 export type { Follow, OpenVault, VaultOptions } from './open-vault-interface.ts'
 
@@ -66,6 +70,7 @@ class FileVault implements OpenVault {
   readonly #erased: ErasedMarkers
   readonly #openLog: (own: OwnLog) => OperationLog
   readonly #incarnations: Incarnations
+  readonly #settling: ClockSettling
   #own: OwnLog
   #log: OperationLog
   readonly #remote: RemoteOperations
@@ -74,6 +79,7 @@ class FileVault implements OpenVault {
   readonly members: Members
   readonly records: MembershipRecords
   readonly authority: Authority
+  readonly voids: VoidOperations
   readonly held: HeldOperations
   readonly erasures: Erasures
   readonly floorPositions: FloorPositions
@@ -81,7 +87,9 @@ class FileVault implements OpenVault {
   readonly signAsDevice: (message: Uint8Array) => Uint8Array
   readonly verifyAsDevice: OpenVault['verifyAsDevice']
   readonly forks: Forks
+  readonly clockWatch: ClockWatch
   onCommit: () => void = () => {}
+  onClockDoubted: () => void = () => {}
   #changes = 0
   readonly #tag: Uint8Array
   /** Who edits texts while this vault is open: a copy of it never writes as the same. */
@@ -112,13 +120,14 @@ class FileVault implements OpenVault {
     this.#own = this.#incarnations.open()
     this.rows = new RowStore(database, this.logs.deviceOf)
     this.#erased = new ErasedMarkers(database, space, options.spaceSecret)
-    this.#clock = this.#storedClock()
+    this.#clock = storedClock(database)
     this.members = new Members(database, options.readMember)
     const { did, spaceSecret, verifyRoot } = options
     const spaceId = privateSpaceId(did)
     this.records = new MembershipRecords({ sql: database, did, spaceId, spaceSecret, verifyRoot })
     const { logs, members, records } = this
     this.authority = new Authority({ sql: database, logs, members, records, space })
+    this.voids = new VoidOperations(database, logs, space)
     this.#openLog = ({ ref, incarnation }) =>
       new OperationLog({
         sql: database,
@@ -149,6 +158,23 @@ class FileVault implements OpenVault {
         this.#operation({ kind: 'ERASE', entity, key: marker, columns: new Map() }),
       now: options.now,
     })
+    this.#settling = new ClockSettling({
+      vault: this,
+      peers: options.peers,
+      device,
+      erased: this.#erased,
+      incarnations: this.#incarnations,
+      eraser: this.#eraser,
+      own: () => this.#own,
+      log: () => this.#log,
+      goOnIn: (own) => this.#goOnIn(own),
+      clock: () => this.#clock,
+      setClock: (clock) => {
+        this.#clock = clock
+      },
+      write: (changes) => this.#write(changes),
+    })
+    this.clockWatch = this.#settling.watch
     this.remaker = new RowRemaker(this, this.#erased)
     this.forks = new Forks(database, space, spaceId)
     const guard = new ErasureGuard({
@@ -173,6 +199,7 @@ class FileVault implements OpenVault {
       space,
       spaceId,
       authority: this.authority,
+      voids: this.voids,
       ownLog: () => this.ownLog,
       verify: options.verify,
       guard,
@@ -245,7 +272,7 @@ class FileVault implements OpenVault {
       const taken = take()
       // Somebody else writes this device's log: a copy of this vault. It goes on in one of its own.
       if (taken.ownLogGrew) this.#beginIncarnation()
-      this.#clock = taken.clock
+      this.#clock = taken.clockFalls ? this.#settling.newest() : taken.clock
       const hidden = this.#eraser.hide(taken.hidden)
       const erased = this.#eraser.eraseMarked(taken.erased)
       follow(this.#transaction, { ...taken, merged: [...taken.merged, ...hidden] }, erased)
@@ -260,9 +287,18 @@ class FileVault implements OpenVault {
     return received
   }
 
+  settleClock(follow: Follow): Received | undefined {
+    const unsettled = this.#settling.find()
+    return unsettled && this.#takeIn(() => this.#settling.settle(unsettled), follow)
+  }
+
+  #goOnIn(own: OwnLog): void {
+    this.#own = own
+    this.#log = this.#openLog(own)
+  }
+
   #beginIncarnation(): void {
-    this.#own = this.#incarnations.begin()
-    this.#log = this.#openLog(this.#own)
+    this.#goOnIn(this.#incarnations.begin())
   }
 
   #transact<T>(work: () => T): T {
@@ -286,13 +322,14 @@ class FileVault implements OpenVault {
       this.members.reload()
       this.records.reload()
       this.authority.reload()
+      this.voids.reload()
       throw error
     }
   }
 
   readSegments(log: LogPosition, maxBytes: number): { segments: Uint8Array[]; upTo: number } {
     const found = this.logs.find(this.space, log)
-    if (!found) return { segments: [], upTo: log.sequence - 1 }
+    if (!found || found.suspect !== null) return { segments: [], upTo: log.sequence - 1 }
     const source = { ...found, space: privateSpaceId(this.did) }
     const read = readSegments(this.database, source, log.sequence + found.start - 1, maxBytes)
     return { ...read, upTo: read.upTo - found.start + 1 }
@@ -324,6 +361,7 @@ class FileVault implements OpenVault {
   }
 
   erase(_: VaultTransaction, rows: readonly RowName[]): void {
+    this.#settling.doubt()
     this.#eraser.erase(rows)
   }
 
@@ -332,12 +370,7 @@ class FileVault implements OpenVault {
   }
 
   hashAt(log: number, seq: number): Uint8Array | undefined {
-    const missing = this.floorPositions.missingUpTo(log)
-    if (missing?.seq === seq) return missing.hash
-    return this.database.get<{ hash: Uint8Array }>(
-      'SELECT hash FROM sync_operations WHERE log = ? AND seq = ? AND branch = 0',
-      [log, seq],
-    )?.hash
+    return this.floorPositions.hashAt(log, seq)
   }
 
   forget(rows: readonly RowName[], last: ClockState): void {
@@ -365,23 +398,13 @@ class FileVault implements OpenVault {
   }
 
   eraseAgain(_: VaultTransaction, erased: readonly { entity: number; marker: Uint8Array }[]): void {
-    this.#eraser.eraseAgain(
-      erased.flatMap(({ entity: number, marker }) => {
-        const entity = ENTITY_BY_NUMBER.get(number)
-        return entity ? [{ entity, marker }] : []
-      }),
-    )
+    this.#settling.doubt()
+    this.#eraser.eraseAgain(markersOf(erased))
   }
 
   dropBodies(ids: readonly number[]): void {
     this.#transact(() => {
-      const list = JSON.stringify(ids)
-      const open = this.database.get(
-        `SELECT 1 FROM sync_operations o JOIN segments s ON s.log = o.log AND s.closed = 0 AND o.seq >= s.first
-         WHERE o.log = ? AND o.id IN (SELECT value FROM json_each(?)) LIMIT 1`,
-        [this.ownLog, list],
-      )
-      if (open) this.#log.closeSegment()
+      if (anyInOpenSegment(this.database, this.ownLog, ids)) this.#log.closeSegment()
       hollowByIds(this.database, ids)
     })
   }
@@ -395,28 +418,21 @@ class FileVault implements OpenVault {
   }
 
   get purgePending(): boolean {
-    return this.database.get('SELECT 1 FROM pending_purges LIMIT 1') !== undefined
+    return isPurgePending(this.database)
   }
 
   purge(): void {
-    removeCopies(this.#path, 0, this.now())
-    this.database.compact()
-    this.database.run('DELETE FROM pending_purges')
-    this.database.checkpoint()
+    purgeFile(this, this.#path)
     this.acknowledgePurge()
   }
 
   acknowledgePurge(): void {
-    if (this.purgePending) return
-    const own = this.logs.deviceOf(this.ownLog).device
-    const members = this.members.list()
-    const deviceDid = members.find(({ device }) => Buffer.compare(device, own) === 0)?.deviceDid
-    if (deviceDid === undefined || members.length < 2 || this.authority.isTakenOut(own)) return
-    const purged = this.erasures.owedBy(deviceDid)
-    if (purged)
-      this.transact((tx) =>
-        tx.write([{ kind: 'UPDATE', entity: 'Device', key: deviceDid, values: { purged } }]),
-      )
+    const owed = this.purgePending ? undefined : owedAcknowledgement(this)
+    if (!owed) return
+    const { deviceDid, purged } = owed
+    this.transact((tx) =>
+      tx.write([{ kind: 'UPDATE', entity: 'Device', key: deviceDid, values: { purged } }]),
+    )
   }
 
   close(): void {
@@ -442,6 +458,7 @@ class FileVault implements OpenVault {
 
   #write(changes: readonly (FactChange | AddingChange)[]): void {
     this.authority.insistOnMember(this.logs.deviceOf(this.ownLog).device)
+    this.#settling.doubt()
     const named = changes.map(({ entity, key }): RowName => ({ entity: entityOf(entity), key }))
     insistNotForgotten(this.database, this.space, this.appliedFloor, named)
     writeFacts(changes, {
@@ -467,16 +484,7 @@ class FileVault implements OpenVault {
   }
 
   #storeClock(): void {
-    this.database.run("UPDATE meta SET value = ? WHERE name = 'clock'", [
-      hlcToText({ ...this.#clock, device: this.#tag }),
-    ])
-  }
-
-  #storedClock(): ClockState {
-    const text = metaText(this.database, 'clock') ?? ''
-    const stored = hlcFromText(text)
-    if (!stored) throw new VivimError('Corrupt', 'The stored clock is damaged.')
-    return { ms: stored.ms, counter: stored.counter }
+    storeClock(this.database, this.#clock, this.#tag)
   }
 }
 
@@ -486,10 +494,4 @@ const COPIES_KEPT_MS = 7 * 24 * 3_600_000
 
 function refuseFacts(): never {
   throw new Error('facts are written durably')
-}
-
-/** The raw 32-byte public key of an Ed25519 private key. */
-function publicKeyOf(key: KeyObject): Uint8Array {
-  const { x } = key.export({ format: 'jwk' })
-  return new Uint8Array(Buffer.from(x ?? '', 'base64url'))
 }

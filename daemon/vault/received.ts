@@ -1,4 +1,5 @@
 import { type ClockState, receive } from '../../crdt/hlc.ts'
+import type { VoidedRun } from '../../crdt/void.ts'
 import type { OperationRun } from './authority.ts'
 import type { Erasure } from './erasures.ts'
 import type { LogRow } from './logs.ts'
@@ -18,6 +19,8 @@ export interface Received {
   readonly hidden: readonly Erasure[]
   /** The clock after hearing of all of them. */
   readonly clock: ClockState
+  /** Stamps that it had heard count no more. */
+  readonly clockFalls: boolean
   /** Our own log has grown: a copy of the vault had lost what a peer still has. */
   readonly ownLogGrew: boolean
   /** Logs of which a segment came that follows nothing here: another branch, of which more has to come first. */
@@ -36,6 +39,7 @@ export function nothingReceived(clock: ClockState): Received {
     erased: [],
     hidden: [],
     clock,
+    clockFalls: false,
     ownLogGrew: false,
     apart: [],
     evidence: [],
@@ -50,6 +54,9 @@ export class Batch {
   readonly grown = new Set<number>()
   /** Operations that were merged and count no more. */
   readonly nowVoid: OperationRun[] = []
+  /** Operations that VOIDs take out, and those that they do not any more. */
+  readonly voided: VoidedRun[] = []
+  readonly freed: VoidedRun[] = []
   readonly apart: Pick<LogRow, 'device' | 'incarnation'>[] = []
   readonly evidence: Uint8Array[] = []
   readonly now: number
@@ -83,6 +90,7 @@ export class Batch {
       erased: this.erased,
       hidden: this.hidden,
       clock: this.#clock,
+      clockFalls: this.voided.length > 0,
       ownLogGrew: this.grown.has(ownLog),
       apart: this.apart,
       evidence: this.evidence,

@@ -8,6 +8,7 @@ import { snapshotChangesOf } from './snapshot-changes.ts'
 import { restoreSnapshotRow } from './snapshot-rows.ts'
 import type { Sql } from './sql.ts'
 import { type StoredOperation, stampedOf } from './stored-operation.ts'
+import type { VoidOperations } from './void-operations.ts'
 
 const BATCH = 5_000
 
@@ -25,21 +26,43 @@ export interface RefoldContext {
   readonly erased: ErasedMarkers
   readonly erasures: Erasures
   readonly authority: Authority
+  readonly voids: VoidOperations
   readonly space: number
 }
 
 /**
  * Makes the rows again that void operations had changed: each is the fold of what is left of its operations. Reads
  * every operation once: it happens when a device is revoked. What a void ERASE removed here is gone, but stays
- * erased no longer: the content may come again.
+ * erased no longer: the content may come again. What its own device took back (`voided`) stays erased.
  */
-export function refold(context: RefoldContext, runs: readonly OperationRun[]): Refolded {
-  const { sql, rows, space, erasures } = context
-  const operations = runs.flatMap((run) => operationsIn(sql, run)).flatMap(stampedOf)
+export function refold(
+  context: RefoldContext,
+  runs: readonly OperationRun[],
+  voided: readonly OperationRun[] = [],
+): Refolded {
+  const { sql } = context
+  const operations = [...runs, ...voided].flatMap((run) => operationsIn(sql, run)).flatMap(stampedOf)
   const changed = operations.map(
     ({ entity, operation }): RowName => ({ entity, key: operation.key as string }),
   )
-  const rowsToMake = [...changed, ...withdrawErasures(context, runs)]
+  return remakeRows(context, operations, [...changed, ...withdrawErasures(context, runs)])
+}
+
+/** Makes the rows of these operations again, which count no more. */
+export function refoldOperations(context: RefoldContext, operations: readonly StampedOperation[]): Refolded {
+  return remakeRows(
+    context,
+    operations,
+    operations.map(({ entity, operation }) => ({ entity, key: operation.key as string })),
+  )
+}
+
+function remakeRows(
+  context: RefoldContext,
+  operations: readonly StampedOperation[],
+  rowsToMake: readonly RowName[],
+): Refolded {
+  const { sql, rows, space, erasures } = context
   if (rowsToMake.length === 0) return { operations: [], conversations: [] }
   const names = new Set(rowsToMake.map(({ entity, key }) => nameOf(entity.number, key)))
   const conversations = conversationsOf(sql, space, rowsToMake)
@@ -86,9 +109,10 @@ export function operationsIn(sql: Sql, { log, first, last }: OperationRun): Stor
 
 /** Operations on these rows that count and do not wait, some thousands looked at at a time. */
 function* remaining(
-  { sql, space, authority }: RefoldContext,
+  { sql, space, authority, voids }: RefoldContext,
   names: ReadonlySet<string>,
 ): Generator<StoredOperation[]> {
+  const isVoid = (log: number, seq: number) => authority.isVoid(log, seq) || voids.covers(log, seq)
   let after = 0
   for (;;) {
     const batch = sql.all<{ id: number; log: number; seq: number; head: Uint8Array }>(
@@ -99,7 +123,7 @@ function* remaining(
     )
     yield batch.flatMap(({ log, seq, head }) => {
       const row = rowOfOperation(head)
-      if (!row || !names.has(nameOf(row.table, row.key)) || authority.isVoid(log, seq)) return []
+      if (!row || !names.has(nameOf(row.table, row.key)) || isVoid(log, seq)) return []
       return operationsIn(sql, { log, first: seq, last: seq })
     })
     const last = batch.at(-1)

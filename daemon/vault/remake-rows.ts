@@ -18,6 +18,7 @@ import { snapshotChangesOf } from './snapshot-changes.ts'
 import { snapshotRow } from './snapshot-rows.ts'
 import type { Sql, SqlValue } from './sql.ts'
 import { entryOf, type FactRow } from './state-digest.ts'
+import type { VoidOperations } from './void-operations.ts'
 
 const BATCH = 2_000
 
@@ -51,6 +52,7 @@ export interface RemakeContext extends Sql {
   readonly held: HeldOperations
   readonly erasures: Erasures
   readonly authority: Authority
+  readonly voids: VoidOperations
   readonly space: number
 }
 
@@ -192,13 +194,14 @@ export class RowRemaker {
 
   /** Those that are valid, count and do not wait. */
   #counting(name: ItemName, { ids }: FoundOperations): { operation: Operation; at: OperationAt }[] {
-    const { held, authority } = this.#vault
+    const { held, authority, voids } = this.#vault
     return (ids.get(nameText(name)) ?? []).flatMap((id) => {
       const at = this.#vault.get<OperationAt>(
         'SELECT log, seq, hash, body FROM sync_operations WHERE id = ?',
         [id],
       )
       if (!at?.body || held.has(at.log, at.seq) || authority.isVoid(at.log, at.seq)) return []
+      if (typeof name.key === 'string' && voids.covers(at.log, at.seq)) return []
       const operation = decodeOperation(at.body)
       return validityOf(operation) === 'valid' ? [{ operation, at }] : []
     })

@@ -6,6 +6,7 @@ import { decodeOperation, type Operation } from '../../crdt/operation.ts'
 import { segmentMessage } from '../../crdt/segment.ts'
 import { commitmentIn, decodeShippedSegment, type ShippedSegment } from '../../crdt/shipped-segment.ts'
 import { validityOf } from '../../crdt/validity.ts'
+import { voidedFrom, withoutRuns } from '../../crdt/void.ts'
 import { ENTITY_BY_NUMBER } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
@@ -23,6 +24,7 @@ import { operationsIn, refold } from './refold.ts'
 import { insertRows, insertSql, type RowStore } from './row-store.ts'
 import { placeOf, type SegmentPlace } from './segment-place.ts'
 import type { Sql, SqlValue } from './sql.ts'
+import type { VoidOperations } from './void-operations.ts'
 
 export interface RemoteOperationsOptions {
   readonly sql: Sql
@@ -42,6 +44,7 @@ export interface RemoteOperationsOptions {
   readonly isCertified: (device: Uint8Array) => boolean
   readonly authority: Authority
   readonly guard: ErasureGuard
+  readonly voids: VoidOperations
   readonly floors: FloorPositions
 }
 
@@ -90,7 +93,7 @@ export class RemoteOperations {
   rejudge(clock: ClockState, now: number): Received {
     const { authority, held, sql } = this.#deps
     const batch = new Batch(clock, now)
-    const { nowVoid, nowCounting, undecided } = authority.rejudge()
+    const { nowVoid, nowCounting, undecided } = this.#withVoids(batch, () => authority.rejudge())
     batch.nowVoid.push(...nowVoid)
     const waited = held.takeUndecided()
     for (const { log, seq, hash, body } of [
@@ -116,7 +119,8 @@ export class RemoteOperations {
 
   #finish(batch: Batch): Received {
     const { rows, space, ownLog } = this.#deps
-    const refolded = refold(this.#deps, batch.nowVoid)
+    this.#settleVoids(batch)
+    const refolded = refold(this.#deps, batch.nowVoid, batch.voided)
     rows.merge(space, batch.merging)
     this.#guard(batch)
     return batch.received(ownLog(), refolded)
@@ -184,7 +188,7 @@ export class RemoteOperations {
     const verdict = authority.judge(log, first)
     if (first > head && !authority.reachesCutOff(log, first, first + count - 1)) return verdict.held
     // A signature that supersedes an earlier one may name another head; a cut-off may be of another branch.
-    for (const run of authority.rejudgeLog(log).nowVoid)
+    for (const run of this.#withVoids(batch, () => authority.rejudgeLog(log)).nowVoid)
       if (run.first <= head) batch.nowVoid.push({ ...run, log: ref, last: Math.min(run.last, head) })
     return verdict.held
   }
@@ -230,7 +234,7 @@ export class RemoteOperations {
   #present(parent: LogRow, sequence: number, batch: Batch): LogRow {
     const { branches, logs, space } = this.#deps
     if (parent.head_seq < sequence) return logs.list(space).find((log) => log.parent === parent.ref)!
-    const branch = branches.split(parent, sequence)
+    const branch = this.#withVoids(batch, () => branches.split(parent, sequence))
     batch.moved(parent.ref, sequence, branch.ref)
     return branch
   }
@@ -324,16 +328,23 @@ export class RemoteOperations {
   }
 
   #place(operation: Operation, erased: boolean, at: Place, batch: Batch, waited = false): void {
-    const { held, authority } = this.#deps
+    const { held, authority, voids } = this.#deps
     const { ms, counter } = operation.hlc
     if (authority.isVoid(at.log, at.seq)) return
-    if (ms > batch.now + LIMITS.clockAheadMs) {
+    if (operation.kind === 'VOID') {
+      this.#void(operation, at, batch)
+      return
+    }
+    const voided = voids.covers(at.log, at.seq)
+    // Its stamp is of a clock that went wrong; what an ERASE purged cannot come back.
+    if (voided && operation.kind !== 'ERASE') return
+    if (!voided && ms > batch.now + LIMITS.clockAheadMs) {
       held.add(at.log, at.seq, 'future', ms - LIMITS.clockAheadMs)
       return
     }
     const validity = validityOf(operation)
     if (validity === 'unknown') held.add(at.log, at.seq, 'schema', null)
-    batch.hear({ ms, counter })
+    if (!voided) batch.hear({ ms, counter })
     if (validity !== 'valid' || erased) return
     const entity = ENTITY_BY_NUMBER.get(operation.table)!
     if (operation.kind === 'ERASE')
@@ -345,6 +356,37 @@ export class RemoteOperations {
         stamp: { ms, counter, log: at.log, hash: at.hash.slice(0, 8) },
         seq: at.seq,
       })
+  }
+
+  /** A device takes back a part of its own log. */
+  #void(operation: Operation, { log, seq }: Place, batch: Batch): void {
+    const from = voidedFrom(operation)
+    if (from === undefined || from > seq) return
+    this.#withVoids(batch, () => this.#deps.voids.add(log, seq, from))
+  }
+
+  /** Does what may change which operations VOIDs take out, and notes those it changed. */
+  #withVoids<T>(batch: Batch, work: () => T): T {
+    const { voids } = this.#deps
+    const before = voids.runs()
+    const result = work()
+    voids.reload()
+    batch.voided.push(...withoutRuns(voids.runs(), before))
+    batch.freed.push(...withoutRuns(before, voids.runs()))
+    return result
+  }
+
+  /** What VOIDs took out waits no more and is not merged, but for ERASEs; what they let go is placed anew. */
+  #settleVoids(batch: Batch): void {
+    const { sql, held, voids } = this.#deps
+    for (const run of batch.freed)
+      for (const { log, seq, hash, body } of operationsIn(sql, run))
+        this.#placeStored({ log, seq, hash }, body, batch)
+    if (batch.voided.length === 0) return
+    batch.merging = batch.merging.filter(({ stamp, seq }) => !voids.covers(stamp.log, seq))
+    for (const run of batch.voided)
+      for (const { log, seq, hash, body } of held.takeWithin(run))
+        if (body) this.#placeStored({ log, seq, hash }, body, batch)
   }
 
   /** Holds back the ERASEs of a device that sends too many. */

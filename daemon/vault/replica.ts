@@ -88,7 +88,8 @@ export interface ReplicaActions extends AuditActions {
   }
   /** Begins again from a snapshot that is here whole. @throws VivimError `Corrupt`: nothing has changed */
   installSnapshot(params: { readonly root: Uint8Array }): Installed
-  seen(params: { readonly device: Uint8Array; readonly connected: boolean }): null
+  /** @param params `time` is what the device calls now, milliseconds UTC */
+  seen(params: { readonly device: Uint8Array; readonly connected: boolean; readonly time?: number }): null
   inSync(params: { readonly device: Uint8Array }): null
 }
 
@@ -186,8 +187,10 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
       vault.transactDerived(() => cursors.acknowledged(device, positions, vault.now()))
       return null
     },
-    seen: ({ device, connected }) => {
+    seen: ({ device, connected, time }) => {
       vault.transactDerived(() => cursors.seen(device, connected, vault.now()))
+      if (time !== undefined || !connected) vault.clockWatch.hear(device, connected ? time : undefined)
+      settleClock(options)
       return null
     },
     inSync: ({ device }) => {
@@ -208,6 +211,11 @@ function queriesOf(vault: OpenVault, apart: Received['apart']): ForkQuery[] {
 
 function distinct<T extends Pick<LogPosition, 'device' | 'incarnation'>>(logs: readonly T[]): T[] {
   return [...new Map(logs.map((log) => [logName(log), log])).values()]
+}
+
+/** Says again, at the right time, what was stamped ahead of it, once the clock is right. */
+export function settleClock(options: ReplicaOptions): void {
+  takeIn(options, (follow) => options.vault.settleClock(follow))
 }
 
 /** Merges held operations that are due; at the start of a program also those it may know by now. */

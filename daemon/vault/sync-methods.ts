@@ -6,6 +6,7 @@ import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/
 import { VivimError } from '../../schema/errors.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
 import { AuditRecords } from './audit-records.ts'
+import { clockState } from './clock-state.ts'
 import type { Devices } from './devices.ts'
 import { maskJson } from './mask-json.ts'
 import type { OpenVault } from './open-vault.ts'
@@ -72,6 +73,7 @@ export class SyncView {
             entries: records.log.size,
             forkedAt: records.log.forkedAt ?? null,
           },
+          clock: clockState(this.#vault),
           peers: this.#others().map(({ device, deviceDid }) => {
             const { connected, behind, lastSeenAt, upTo } = this.#progressOf(device)
             const name = this.#devices.nameOf(deviceDid)

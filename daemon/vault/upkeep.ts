@@ -92,7 +92,13 @@ export class Upkeep {
     for (let after: number | undefined = 0; after !== undefined; ) {
       await pace()
       if (this.#stopped) return dropped
-      const { ids, next } = findSuperseded(this.#vault, this.#vault.space, after, stableUpTo)
+      const { ids, next } = findSuperseded(
+        this.#vault,
+        this.#vault.space,
+        after,
+        stableUpTo,
+        this.#vault.voids.runs(),
+      )
       if (ids.length > 0) this.#vault.dropBodies(ids)
       dropped += ids.length
       after = next

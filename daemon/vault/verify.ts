@@ -28,6 +28,7 @@ import { allSnapshotChanges } from './snapshot-changes.ts'
 import { snapshotRows } from './snapshot-rows.ts'
 import type { Sql } from './sql.ts'
 import { type FactRow, factRows } from './state-digest.ts'
+import { VoidOperations } from './void-operations.ts'
 
 export interface Problem {
   readonly kind: 'file' | 'chain' | 'signature' | 'operation' | 'row' | 'blob' | 'content'
@@ -127,6 +128,7 @@ async function verifyLog(
   })
   const held = new HeldOperations(sql)
   const erasures = new Erasures(sql, logs, log.space)
+  const voids = new VoidOperations(sql, logs, log.space)
   const missing = new FloorPositions(sql, logs, log.space).missingUpTo(log.ref)
   // A branch goes on from the log it shares with the others; a snapshot stands for what is missing.
   const started = log.parent === null ? GENESIS_HASH : headOf(sql, log.parent)
@@ -187,7 +189,7 @@ async function verifyLog(
       previous = row.hash
       if (!row.body || row.seq > (segment.counts_to ?? Infinity)) continue
       if (!held.has(log.ref, row.seq)) {
-        addToFold(fold, logs, log.ref, row, problems, where(row.seq))
+        if (!voids.covers(log.ref, row.seq)) addToFold(fold, logs, log.ref, row, problems, where(row.seq))
         continue
       }
       const hidden = erasures.hiddenKey(log.ref, row.seq)

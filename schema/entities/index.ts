@@ -40,6 +40,7 @@ export const OTHER_ENTITIES = [
   { name: 'SyncCursor', table: 'sync_cursors', class: 'local' },
   { name: 'HeldOperation', table: 'held_operations', class: 'local' },
   { name: 'Erasure', table: 'erasures', class: 'local' },
+  { name: 'VoidOperation', table: 'void_operations', class: 'local' },
   { name: 'SyncAudit', table: 'sync_audits', class: 'local' },
   { name: 'SyncAlarm', table: 'sync_alarms', class: 'local' },
   { name: 'FloorPosition', table: 'floor_positions', class: 'local' },

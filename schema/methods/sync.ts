@@ -29,6 +29,15 @@ export const syncMethods = {
              */
             forkedAt: z.int().nullable(),
           }),
+          /** Whether this device's clock may be trusted. */
+          clock: z.object({
+            /** The clock is ahead of the others', or writes wait because there was nothing to compare it with. */
+            suspect: z.boolean(),
+            /** Operations that are kept here until the clock is right; they are said again then. */
+            waiting: z.int(),
+            /** How far it is ahead of the devices that are connected; ms, null while there are none. */
+            aheadMs: z.int().nullable(),
+          }),
           peers: z.array(
             z.object({
               deviceDid: z.string(),

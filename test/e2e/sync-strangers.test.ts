@@ -188,17 +188,17 @@ describe('who is no device of a person', { timeout: 300_000 }, () => {
       const benKeys = await keysOf(ben)
       const annKeys = await keysOf(ann)
       await expect(
-        proposeSpace(network, await target(ann.there.node), benKeys, random),
+        proposeSpace(network, await target(ann.there.node), benKeys, random, Date.now),
       ).rejects.toMatchObject({
         code: 'Unavailable',
       })
       await expect(
-        proposeSpace(network, await target(ben.there.node), annKeys, random),
+        proposeSpace(network, await target(ben.there.node), annKeys, random, Date.now),
       ).rejects.toMatchObject({
         code: 'Unavailable',
       })
       // The same attempt finds those who share the space; a peer that is none of their devices gets no content.
-      const stream = await proposeSpace(network, await target(ann.there.node), annKeys, random)
+      const { stream } = await proposeSpace(network, await target(ann.there.node), annKeys, random, Date.now)
       const received = await heardFrom(stream, 1_000)
       expect(received.length).toBeGreaterThan(0)
       for (const word of ann.words) expect(received.includes(word), word).toBe(false)

@@ -33,7 +33,7 @@ const TAKING_IN: readonly Mutation[] = [
     '',
   ],
   ['stamps grow within a log', "if (!grows) throw invalid('whose stamps do not grow')", ''],
-  ['what is ahead of time waits', 'if (ms > batch.now + LIMITS.clockAheadMs) {', 'if (ms < 0) {'],
+  ['what is ahead of time waits', 'if (!voided && ms > batch.now + LIMITS.clockAheadMs) {', 'if (ms < 0) {'],
   [
     'what is void changes nothing',
     "if (validity !== 'valid' || erased) return",
@@ -55,7 +55,7 @@ const TAKING_IN: readonly Mutation[] = [
     'segment.seed !== undefined && !hollow && (',
     'segment.seed !== undefined && (',
   ],
-  ['a clock hears of what it takes in', 'batch.hear({ ms, counter })', ''],
+  ['a clock hears of what it takes in', 'if (!voided) batch.hear({ ms, counter })', ''],
   [
     'the head of a log grows with it',
     'this.#deps.logs.advance(ref, segment.first + segment.count - 1, segment.headHash)',
@@ -179,8 +179,8 @@ const LASTING: readonly Mutation[] = [
   {
     name: 'a device says that it has purged',
     file: 'daemon/vault/open-vault.ts',
-    rule: 'this.database.checkpoint()\n    this.acknowledgePurge()',
-    without: 'this.database.checkpoint()',
+    rule: 'purgeFile(this, this.#path)\n    this.acknowledgePurge()',
+    without: 'purgeFile(this, this.#path)',
     tests: [SIMULATION, 'test/unit/vault/erasures.test.ts'],
   },
 ]

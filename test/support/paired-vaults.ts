@@ -6,6 +6,7 @@ import { issueMemberDocument } from '../../daemon/identity/member-document.ts'
 import { memberReader, rootVerifier } from '../../daemon/identity/member-reader.ts'
 import type { SharedSecrets, UserKeys } from '../../daemon/identity/user-keys.ts'
 import { xWingPublicKey } from '../../daemon/identity/x-wing.ts'
+import { PeerClock } from '../../daemon/vault/peer-clock.ts'
 import { createReplica, type ReplicaActions, releaseHeld } from '../../daemon/vault/replica.ts'
 import { StateAudit } from '../../daemon/vault/state-audit.ts'
 import { SyncCursors } from '../../daemon/vault/sync-cursors.ts'
@@ -19,6 +20,8 @@ export interface PairedVault extends TemporaryVault {
   readonly keys: UserKeys
   /** What this device calls now, in milliseconds UTC. */
   time: number
+  /** How far that is from the truth; ms. */
+  wrongBy: number
   readonly forgotten: string[]
   releaseHeld(): void
 }
@@ -30,10 +33,10 @@ export interface PairedVaults extends Disposable {
 }
 
 /** Real vaults of several devices of one person, each certified by the root key and known to all. */
-export function pairedVaults(count: number, { introduced = true } = {}): PairedVaults {
+export function pairedVaults(count: number, { introduced = true, watched = false } = {}): PairedVaults {
   const rootKey = generateKeyPairSync('ed25519').privateKey
   const identities = deviceIdentities(count, rootKey)
-  const vaults = identities.map(openDevice)
+  const vaults = identities.map((identity) => openDevice(identity, watched))
   if (introduced)
     for (const vault of vaults)
       vault.replica.saveMembers({ documents: vaults.map(({ document }) => document) })
@@ -101,10 +104,13 @@ function newIdentity(
 }
 
 /** A new vault of that device. */
-export function openDevice({ keys, document }: DeviceIdentity): PairedVault {
+export function openDevice({ keys, document }: DeviceIdentity, watched = false): PairedVault {
   const { did, deviceDid, deviceKey, vaultKey, spaceSecret } = keys
-  const clock = { time: Date.UTC(2026, 0, 1) }
+  const clock = { time: Date.UTC(2026, 0, 1), wrongBy: 0 }
+  // Nobody sets this one: it is the time of day until a test says otherwise.
+  const elapsed = () => clock.time - clock.wrongBy
   const temporary = temporaryVault({
+    peers: watched ? new PeerClock(elapsed) : undefined,
     did,
     deviceKey,
     vaultKey,
@@ -143,6 +149,13 @@ export function openDevice({ keys, document }: DeviceIdentity): PairedVault {
     },
     set time(value) {
       clock.time = value
+    },
+    set wrongBy(ms) {
+      clock.time += ms - clock.wrongBy
+      clock.wrongBy = ms
+    },
+    get wrongBy() {
+      return clock.wrongBy
     },
     forgotten,
     releaseHeld: () => releaseHeld(options()),

@@ -28,6 +28,7 @@ export function sessionPair(
     const audited: Audited[] = []
     const session = new SyncSession({
       stream: streams[at],
+      time: { ms: Date.now(), at: performance.now() },
       initiator: 'a',
       replicate: (async (action, params) =>
         (replica[action] as (params: unknown) => unknown)(params)) as Replicate,

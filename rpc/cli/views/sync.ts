@@ -2,6 +2,7 @@ import type { Result } from '../../../schema/methods/index.ts'
 import { verdict } from './node.ts'
 import { bold, type Style } from './style.ts'
 import { alarmLines } from './sync-audit.ts'
+import { clockLine } from './sync-clock.ts'
 import { facts, more, table } from './table.ts'
 import { count, date, oneLine } from './text.ts'
 
@@ -22,7 +23,7 @@ export function rebuiltView({ conversations, units, topics, derivedDigest }: Res
 export function syncView({ spaces }: Result<'sync.status'>, style: Style): string {
   return spaces
     .map(
-      ({ space, kind, operations, holds, peers, alarms, stateDigest, frontierDigest, membership }) =>
+      ({ space, kind, operations, holds, peers, alarms, stateDigest, frontierDigest, membership, clock }) =>
         facts(
           [
             ['space', `${bold(space, style)} (${kind})`],
@@ -36,6 +37,7 @@ export function syncView({ spaces }: Result<'sync.status'>, style: Style): strin
           style,
         ) +
         peers.map((peer) => progressLine(peer, comparedWith(peer.audit))).join('') +
+        clockLine(clock) +
         alarmLines(alarms),
     )
     .join('\n')

@@ -11,6 +11,7 @@ const space = (over: object = {}) => ({
   stateDigest: 's',
   holds: 0,
   membership: { head: '00', entries: 0, forkedAt: null },
+  clock: { suspect: false, waiting: 0, aheadMs: null },
   peers: [],
   alarms: [],
   ...over,
@@ -32,6 +33,23 @@ test('sync status says in words how far each device has come, and what is wrong'
     /^ALARM 2026-02-14 .+ Laptop showed something else\. 3 rows differed, 1 of them wrong here/m,
   )
   expect(line.io.stdout).toContain('  Conversation abc\n  and 2 more\n')
+})
+
+test.each([
+  [{ suspect: false, waiting: 0, aheadMs: 400 }, ''],
+  [
+    { suspect: true, waiting: 1, aheadMs: 26 * 3_600_000 },
+    'The clock of this device is 1 day ahead of your other devices: set it right. 1 operation written here wait',
+  ],
+  [
+    { suspect: true, waiting: 3, aheadMs: null },
+    'The clock of this device could not be compared with your other devices for a while. 3 operations',
+  ],
+])('sync status says what is wrong with the clock: %j', async (clock, sentence) => {
+  const line = new CommandLine({ 'sync.status': () => ({ spaces: [space({ clock })] }) })
+  expect(await line.run('sync', 'status')).toBe(0)
+  if (sentence) expect(line.io.stdout).toContain(sentence)
+  else expect(line.io.stdout).not.toContain('The clock')
 })
 
 test.each([

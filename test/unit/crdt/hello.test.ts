@@ -4,9 +4,11 @@ import {
   decodeHelloAnswer,
   decodeHelloNonce,
   decodeHelloTags,
+  decodeHelloTime,
   encodeHelloAnswer,
   encodeHelloNonce,
   encodeHelloTags,
+  encodeHelloTime,
   helloAnswerTag,
   helloKey,
   helloTags,
@@ -111,10 +113,13 @@ describe('flights', () => {
       encodeHelloNonce(nonce),
       encodeHelloTags(tags),
       encodeHelloAnswer(answer),
+      encodeHelloTime(2 ** 48 - 1),
+      encodeHelloTime(0),
     ]
     expect(decodeHelloNonce(flights[0]!)).toEqual(nonce)
     expect(decodeHelloTags(flights[2]!)).toEqual(tags)
     expect(decodeHelloAnswer(flights[3]!)).toEqual(answer)
+    expect(flights.slice(4).map(decodeHelloTime)).toEqual([2 ** 48 - 1, 0])
     expect(flights.reduce((sum, { length }) => sum + length, 0)).toBeLessThanOrEqual(256)
   })
 
@@ -134,7 +139,7 @@ describe('flights', () => {
   test('bytes of chance are refused', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        for (const decode of [decodeHelloNonce, decodeHelloTags, decodeHelloAnswer])
+        for (const decode of [decodeHelloNonce, decodeHelloTags, decodeHelloAnswer, decodeHelloTime])
           expect(() => decode(bytes)).toThrow()
       }),
       { numRuns: 2_000 },
