@@ -200,6 +200,8 @@ export const LIMITS = {
   networkStreamsPerPeer: 8,
   /** One gossip message; what is larger goes over a stream. */
   gossipMessageBytes: 72 * 1024,
+  /** After which a message heard on gossip is passed on; ms. */
+  gossipPassOnMs: 25,
   /** Gossip streams of peers not yet known to be a person's own, and how long they wait; ms. */
   gossipEarlyStreams: 16,
   gossipEarlyMs: 10_000,

@@ -4,6 +4,7 @@ import type { PeerId } from '@libp2p/interface'
 import { LIMITS } from '../../schema/limits.ts'
 import type { EarlyStreams } from './early-streams.ts'
 import { type GossipPeers, onlyWith } from './gossip-peers.ts'
+import { LaterTogether } from './later-together.ts'
 import type { Misbehaviour } from './misbehaviour.ts'
 import type { MessageHandler, Verdict } from './network.ts'
 
@@ -40,6 +41,7 @@ export function gossipService({ topics, count, peers, early }: GossipOptions, mi
     ignoreDuplicatePublishError: true,
     // Who writes tells everybody they are connected to; to pass it on is for the rest, and every copy costs them.
     floodPublish: true,
+    asyncValidation: true,
     D: 4,
     Dlo: 3,
     Dhi: 8,
@@ -75,12 +77,16 @@ export class Gossip {
   readonly #router: GossipSub
   readonly #options: GossipOptions
   readonly #misbehaviour: Misbehaviour
+  readonly #passing = new LaterTogether(LIMITS.gossipPassOnMs)
 
   constructor(router: GossipSub, options: GossipOptions, misbehaviour: Misbehaviour) {
     this.#router = router
     this.#options = options
     this.#misbehaviour = misbehaviour
     router.addEventListener('gossipsub:heartbeat', () => misbehaviour.tick())
+    router.addEventListener('gossipsub:message', ({ detail: { msgId, propagationSource } }) => {
+      this.#passing.add(() => passOn(router, msgId, propagationSource.toString()))
+    })
   }
 
   subscribe(topic: string): void {
@@ -114,4 +120,12 @@ export class Gossip {
       return 'ignore'
     }
   }
+}
+
+/** The router's interface leaves out how a message is passed on once it is found good. */
+function passOn(router: GossipSub, id: string, from: string): void {
+  const inside = router as unknown as {
+    reportMessageValidationResult(id: string, from: string, found: TopicValidatorResult): void
+  }
+  inside.reportMessageValidationResult(id, from, TopicValidatorResult.Accept)
 }
