@@ -55,7 +55,7 @@ export function readPosition(item: Cbor): FloorPosition {
   return {
     device: bytesOf(device, 32),
     incarnation: bytesOf(incarnation, 8),
-    sequence: integerOf(sequence, 1),
+    sequence: integerOf(sequence, 0),
     hash: bytesOf(hash, 32),
     closed: booleanOf(closed),
   }

@@ -57,6 +57,8 @@ export const LIMITS = {
   acknowledgeMs: 3_600_000,
   /** A device not seen for so long is not waited for any more; ms. */
   deviceAwayMs: 90 * 24 * 3_600_000,
+  /** A device that has nothing to say still says that it is there, this long after it last did; ms. A third of the above. */
+  signOfLifeMs: 30 * 24 * 3_600_000,
   /** A deletion older than this may be forgotten; ms. */
   tombstoneMs: 180 * 24 * 3_600_000,
   /** Chunks of one snapshot: their hashes fit a frame. About 1 GiB of rows. */

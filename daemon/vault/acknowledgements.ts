@@ -51,12 +51,14 @@ export class Acknowledgements {
 
   /**
    * What this device should say of itself now; undefined when it has, or when nothing came since but other devices'
-   * words of this kind: they need no answer, or there would be no end.
+   * words of this kind: they need no answer, or there would be no end. `anyway`: also then, so that devices which it
+   * meets through others alone know that it is not away.
    */
-  owed(deviceDid: string): Uint8Array | undefined {
+  owed(deviceDid: string, anyway = false): Uint8Array | undefined {
     const said = this.#holdsOf(deviceDid)
     const positions = this.#foreignLogs().map((log) => ({ ...log, sequence: this.#heldUpTo(log) }))
-    const news = positions.some((position) => this.#saysMore(position, said.get(logName(position)) ?? 0))
+    const news =
+      anyway || positions.some((position) => this.#saysMore(position, said.get(logName(position)) ?? 0))
     return news ? encodePositions(positions) : undefined
   }
 

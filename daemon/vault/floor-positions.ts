@@ -76,6 +76,34 @@ export class FloorPositions {
     this.#sql.run('DELETE FROM floor_positions WHERE log = ? AND holds = 0', [log])
   }
 
+  /** Until that floor holds, logs that begin are taken of these devices only, and of such as are paired after now. */
+  awaitOthers(devices: readonly Uint8Array[], now: number): void {
+    const names = devices.map((device) => Buffer.from(device).toString('hex'))
+    this.#sql.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('floor_kept', ?)", [
+      JSON.stringify({ now, names }),
+    ])
+  }
+
+  /** It holds, or this vault began again. */
+  settle(): void {
+    this.#sql.run("DELETE FROM meta WHERE name = 'floor_kept'")
+  }
+
+  /**
+   * A log of a device that comes back while this one waits for a floor to hold: where it holds already the log would be
+   * let go, and it says again what is left of it.
+   */
+  refusesNewLog(device: Uint8Array): boolean {
+    const kept = this.#sql.get<{ value: string }>("SELECT value FROM meta WHERE name = 'floor_kept'")?.value
+    if (kept === undefined) return false
+    const { now, names } = JSON.parse(kept) as { now: number; names: string[] }
+    if (names.includes(Buffer.from(device).toString('hex'))) return false
+    const known = this.#sql.get<{ at: number }>('SELECT known_since AS at FROM members WHERE device = ?', [
+      device,
+    ])
+    return known !== undefined && known.at < now
+  }
+
   /** What other devices are told, and what this one keeps to. */
   list(): { readonly floors: LogFloor[]; readonly closed: LogFloor[] } {
     const rows = this.#sql.all<{ log: number; seq: number; closed: number; holds: number }>(

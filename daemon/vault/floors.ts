@@ -8,6 +8,7 @@ import { Device, REPLICATED_ENTITIES, type ReplicatedEntity } from '../../schema
 import { LIMITS } from '../../schema/limits.ts'
 import type { Acknowledgements, StableLog } from './acknowledgements.ts'
 import type { RowName } from './erasure.ts'
+import { floorNumber, isBacked } from './floor-backing.ts'
 import type { OpenVault } from './open-vault.ts'
 
 /** A floor as its row says. */
@@ -40,33 +41,70 @@ export class Floors {
     this.#acknowledgements = acknowledgements
   }
 
-  /** The floor that counts: the one of the highest key. */
+  /** The floor that counts: the one of the highest key, of those that are backed. */
   latest(): FloorState | undefined {
-    const row = this.#vault.get<{ id: string; terms: Uint8Array | null; before: number | null }>(
-      'SELECT id, terms, before FROM floors WHERE space = ? ORDER BY id DESC LIMIT 1',
-      [this.#vault.space],
+    return this.#proposals().find(
+      // What this device promised others rely on.
+      (floor) =>
+        this.#isApplied(floor) ||
+        this.#keepsTo(this.#deviceDid) === floor.key ||
+        isBacked(this.#vault, floor, this.#acknowledgements),
     )
-    const terms = row?.terms && decodeFloorTerms(row.terms)
-    if (!row || !terms || row.before === null) return undefined
-    const floor = { key: row.id, before: row.before, ...terms }
-    const stamps = this.#acceptances(floor)
-    return { ...floor, accepted: stamps.length, holds: stamps.length === floor.devices.length }
   }
 
   /** One step: keeps to a floor that another device proposed, lets go of what it allows, or proposes the next. */
   step(): void {
     const floor = this.latest()
+    const [highest] = this.#proposals()
     if (floor && !this.#isApplied(floor)) {
-      this.#keepTo(floor)
+      if (this.#waitsForNobody(floor)) this.#propose(floor)
+      else this.#keepTo(floor)
       this.#applyIfHeld(this.latest()!)
-    } else if (this.#isSettled(floor)) this.#propose(floor)
+    } else if (highest && highest.key !== floor?.key && this.#isAsked(highest))
+      // It leaves out a device that is counted on here.
+      this.#propose({ ...highest, before: floor?.before ?? 0 })
+    else if (this.#isSettled(floor)) this.#propose(floor)
+  }
+
+  /** Highest first. */
+  #proposals(): FloorState[] {
+    const { space, appliedFloor } = this.#vault
+    const rows = this.#vault.all<{ id: string; terms: Uint8Array | null; before: number | null }>(
+      `SELECT id, terms, before FROM floors WHERE space = ? AND id >= ? ORDER BY id DESC LIMIT ${PROPOSALS_MAX}`,
+      [space, appliedFloor],
+    )
+    return rows.flatMap(({ id: key, terms: encoded, before }) => {
+      const terms = encoded && decodeFloorTerms(encoded)
+      if (!terms || before === null || floorNumber(key, appliedFloor) === undefined) return []
+      const floor = { key, before, ...terms }
+      const accepted = this.#acceptances(floor).length
+      return [{ ...floor, accepted, holds: accepted === floor.devices.length }]
+    })
+  }
+
+  #isAsked({ devices }: FloorTerms): boolean {
+    const own = this.#vault.logs.deviceOf(this.#vault.ownLog).device
+    return devices.some((device) => Buffer.compare(device, own) === 0)
+  }
+
+  /** Proposed so long ago that a device which did not keep to it is not counted on any more. */
+  #waitsForNobody(floor: FloorState): boolean {
+    const now = this.#vault.now()
+    const row = this.#vault.get<{ clock: Uint8Array }>(
+      'SELECT clock FROM floors WHERE space = ? AND id = ?',
+      [this.#vault.space, floor.key],
+    )
+    const proposedAt = (row && latestOf([...unpackStamps(row.clock).values()])?.ms) ?? now
+    if (floor.holds || !this.#isAsked(floor) || proposedAt > now - LIMITS.deviceAwayMs) return false
+    const present = this.#acknowledgements.present(now)
+    return !floor.devices.every((device) =>
+      present.some((known) => Buffer.compare(known.device, device) === 0),
+    )
   }
 
   #keepTo(floor: FloorState): void {
-    const { logs, space, ownLog } = this.#vault
-    const own = logs.deviceOf(ownLog).device
-    const asked = floor.devices.some((device) => Buffer.compare(device, own) === 0)
-    if (!asked || this.#keepsTo(this.#deviceDid) === floor.key) return
+    const { logs, space } = this.#vault
+    if (!this.#isAsked(floor) || this.#keepsTo(this.#deviceDid) === floor.key) return
     const heads = new Map(logs.list(space).map((log) => [logName(log), log]))
     const at = (position: FloorPosition) => heads.get(logName(position))?.head_seq ?? 0
     if (floor.positions.some((position) => position.closed && at(position) > position.sequence)) {
@@ -95,13 +133,15 @@ export class Floors {
         if (log) floorPositions.set(log, sequence, hash, { closed, holds: true, kept: true })
       }
       tx.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('floor', ?)", [floor.key])
+      floorPositions.settle()
     })
     this.#vault.onCommit()
   }
 
   /** From now on nothing more of the logs that end is taken. */
   #close(floor: FloorTerms): void {
-    const { logs, space, floorPositions } = this.#vault
+    const { logs, space, floorPositions, now } = this.#vault
+    floorPositions.awaitOthers(floor.devices, now())
     for (const log of logs.list(space)) {
       const position = floor.positions.find((candidate) => logName(candidate) === logName(log))
       floorPositions.reopen(log.ref)
@@ -123,7 +163,7 @@ export class Floors {
       positions: this.#positions(logs, devices.length > 0 ? devices : [own]),
       devices: devices.length > 0 ? devices : [own],
     }
-    const number = previous ? Number.parseInt(previous.key, 10) + 1 : 1
+    const number = (floorNumber(previous?.key ?? '', vault.appliedFloor) ?? 0) + 1
     const key = `${String(number).padStart(8, '0')}-${Buffer.from(own.subarray(0, 8)).toString('hex')}`
     vault.transact((tx) => {
       this.#close(terms)
@@ -206,6 +246,9 @@ export class Floors {
     return rows
   }
 }
+
+/** Of those that came since the last one that was applied. */
+const PROPOSALS_MAX = 64
 
 /** Deleted rows of a space. */
 function* tombstones(vault: OpenVault): Generator<{ entity: ReplicatedEntity; key: string; stamp: Stamp }> {

@@ -143,6 +143,7 @@ export class RemoteOperations {
       const end = log && this.#deps.floors.closedAt(log.ref)
       // Its device was away too long: it goes on in another log, and says there what still counts.
       if (end !== undefined && last > end) return
+      if (!log && this.#deps.floors.refusesNewLog(segment.device)) return
       if (segment.from > head + 1) {
         // What the branches share may still be on its way, or this goes on where another branch was set aside.
         if (!ofBranch && !log) throw invalid('with a gap before it')

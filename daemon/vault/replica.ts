@@ -13,6 +13,7 @@ import {
 } from '../../schema/entities/index.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { type AuditActions, auditActions } from './audit-actions.ts'
+import { noteReturn } from './away.ts'
 import { adoptBlobs, type BlobPiece, BlobTransfer } from './blob-transfer.ts'
 import { messageOf, strayRows } from './conversation-rows.ts'
 import { forgetTraces } from './conversation-traces.ts'
@@ -194,7 +195,10 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
       return null
     },
     inSync: ({ device }) => {
-      vault.transactDerived(() => cursors.inSync(device, vault.now()))
+      vault.transactDerived((tx) => {
+        noteReturn(tx, vault.now())
+        cursors.inSync(device, vault.now())
+      })
       return null
     },
   }

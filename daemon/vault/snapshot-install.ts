@@ -2,7 +2,6 @@ import { logName } from '../../crdt/frontier.ts'
 import type { ClockState } from '../../crdt/hlc.ts'
 import { GENESIS_HASH } from '../../crdt/log.ts'
 import {
-  decodeItem,
   itemsOfChunk,
   type SnapshotHeader,
   type SnapshotRow,
@@ -17,6 +16,7 @@ import { addRecovered } from './recovered-items.ts'
 import { columnNames } from './row-store.ts'
 import { sharedColumns } from './shared-column-store.ts'
 import { putSnapshotChange, snapshotChangesOf } from './snapshot-changes.ts'
+import { compareSnapshot, insistOnForgotten, readItem } from './snapshot-comparison.ts'
 import { putSnapshotRow } from './snapshot-rows.ts'
 import type { Snapshots } from './snapshots.ts'
 import type { Sql } from './sql.ts'
@@ -34,7 +34,8 @@ export interface Installed {
  * Begins again from a snapshot that is here whole, in one transaction: its rows and positions take the place of this
  * vault's, this device goes on in a new log, and what it wrote that nobody heard of is written again where it still
  * wins; what has no row any more is kept aside as recovered items. `follow` gets the conversations that are gone.
- * @throws VivimError `Corrupt` when the rows are not those that were signed; nothing has changed then
+ * @throws VivimError `Corrupt` when the rows are not those that were signed, `Forbidden` when what is here speaks
+ * against them; nothing has changed then
  */
 export function installSnapshot(
   vault: OpenVault,
@@ -47,6 +48,7 @@ export function installSnapshot(
   const unsent = unsentOperations(vault, header)
   const before = conversationIds(vault)
   let missing: { entity: number; marker: Uint8Array }[] = []
+  const gone = compareSnapshot(vault, header, chunksOf(snapshots, root, header))
   const installed = { reissued: 0, recovered: 0 }
   vault.beginAgain(
     (tx) => {
@@ -59,6 +61,7 @@ export function installSnapshot(
       return replaceRows(vault, tx, snapshots, root, header)
     },
     (tx) => {
+      insistOnForgotten(gone, tx, vault.now())
       vault.eraseAgain(
         tx,
         missing.filter(({ entity, marker }) => !isErased(tx, vault.space, entity, marker)),
@@ -96,6 +99,18 @@ function isErased(sql: Sql, space: number, table: number, marker: Uint8Array): b
   )
 }
 
+function* chunksOf(
+  snapshots: Snapshots,
+  root: Uint8Array,
+  { chunks }: SnapshotHeader,
+): Generator<Uint8Array> {
+  for (const position of chunks.keys()) {
+    const chunk = snapshots.readChunk(root, position)
+    if (chunk.length === 0) throw new VivimError('NotFound', 'A part of that snapshot is not here.')
+    yield chunk
+  }
+}
+
 /** Answers the last stamp among the rows. */
 function replaceRows(
   vault: OpenVault,
@@ -122,14 +137,13 @@ function replaceRows(
   })
   const last = new LastStamps()
   const writer = new RowWriter(vault, tx, refs, last)
-  for (const [position] of header.chunks.entries()) {
-    const chunk = snapshots.readChunk(root, position)
-    if (chunk.length === 0) throw new VivimError('NotFound', 'A part of that snapshot is not here.')
+  for (const chunk of chunksOf(snapshots, root, header))
     for (const item of itemsOfChunk(chunk)) writer.add(item)
-  }
   writer.end()
   for (const [index, { sequence, hash, closed }] of header.positions.entries()) {
     const ref = refs[index]!
+    // A log of which nothing is taken in yet goes on from its beginning.
+    if (sequence === 0) continue
     const stamp = last.of(ref)
     tx.run(
       'INSERT INTO floor_positions (log, seq, hash, closed, holds, kept, ms, counter) VALUES (?, ?, ?, ?, 1, 0, ?, ?)',
@@ -139,6 +153,7 @@ function replaceRows(
   if (stateDigest(vault, logs, space) !== Buffer.from(header.stateDigest).toString('hex'))
     throw new VivimError('Corrupt', 'A peer sent a snapshot whose rows are not those that were signed.')
   tx.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('floor', ?)", [header.floor])
+  vault.floorPositions.settle()
   tx.run('DELETE FROM snapshot_chunks')
   tx.run('DELETE FROM snapshots')
   return last.all
@@ -273,14 +288,6 @@ function shared(stamps: RowStamps, stamp: Stamp): Stamp {
     )
       return known
   return stamp
-}
-
-function readItem(bytes: Uint8Array) {
-  try {
-    return decodeItem(bytes)
-  } catch (cause) {
-    throw new VivimError('Corrupt', 'A peer sent a snapshot with a row that cannot be read.', { cause })
-  }
 }
 
 function entityOf(table: number) {

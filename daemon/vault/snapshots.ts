@@ -23,6 +23,7 @@ import { LIMITS } from '../../schema/limits.ts'
 import type { OpenVault } from './open-vault.ts'
 import { valueByNumber } from './row-store.ts'
 import { sharedColumns } from './shared-column-store.ts'
+import { insistOnFloor } from './snapshot-backing.ts'
 import { erasedMarkers, type FactRow, factRows, stateDigest } from './state-digest.ts'
 
 /** A snapshot that is here, whole or in part. */
@@ -125,6 +126,7 @@ export class Snapshots {
       throw new VivimError('Forbidden', 'A device that is not certified signed that snapshot.')
     if (!vault.verifyAsDevice(header.device, snapshotMessage(header), signature))
       throw invalid('with a bad signature')
+    insistOnFloor(vault, header)
     vault.transactDerived((tx) => {
       tx.run(
         'DELETE FROM snapshot_chunks WHERE root IN (SELECT root FROM snapshots WHERE own = 0 AND root <> ?)',
@@ -180,9 +182,10 @@ export class Snapshots {
         [ref],
       )?.seq
       const sequence = waiting ? waiting - 1 : head_seq
-      const hash = this.#vault.hashAt(ref, sequence)
+      // Rows may show what follows an operation that waits: then the log is named even where the first one does.
+      const hash = sequence === 0 ? GENESIS_HASH : this.#vault.hashAt(ref, sequence)
       const closed = floorPositions.closedAt(ref) !== undefined
-      return sequence > 0 && hash ? [{ device, incarnation, sequence, hash, closed }] : []
+      return (sequence > 0 || head_seq > 0) && hash ? [{ device, incarnation, sequence, hash, closed }] : []
     })
     return sortedPositions(positions)
   }

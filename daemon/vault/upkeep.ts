@@ -2,6 +2,7 @@ import { unpackStamps } from '../../crdt/stamps.ts'
 import { Device } from '../../schema/entities/index.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { Acknowledgements } from './acknowledgements.ts'
+import { lastInStep } from './away.ts'
 import { findSuperseded } from './compaction.ts'
 import { Floors } from './floors.ts'
 import type { OpenVault } from './open-vault.ts'
@@ -67,7 +68,8 @@ export class Upkeep {
   #acknowledge(now: boolean): boolean {
     const { members, authority, logs, ownLog } = this.#vault
     if (members.list().length < 2 || authority.isTakenOut(logs.deviceOf(ownLog).device)) return false
-    const holds = this.#acknowledgements.owed(this.#deviceDid)
+    const silent = this.#saidAt() < (lastInStep(this.#vault) ?? 0) - LIMITS.signOfLifeMs
+    const holds = this.#acknowledgements.owed(this.#deviceDid, silent)
     if (!holds || (!now && this.#saidAt() > this.#vault.now() - LIMITS.acknowledgeMs)) return false
     this.#vault.transact((tx) =>
       tx.write([{ kind: 'UPDATE', entity: 'Device', key: this.#deviceDid, values: { holds } }]),

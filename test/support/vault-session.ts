@@ -18,6 +18,7 @@ class End {
   readonly vault: PairedVault
   readonly out: Uint8Array[] = []
   readonly #due: (() => void)[] = []
+  #peer: Uint8Array | undefined
   state = newSync()
   installed = 0
 
@@ -27,6 +28,7 @@ class End {
 
   start(peer: PairedVault): void {
     const { replica } = this.vault
+    this.#peer = peer.device
     replica.seen({ device: peer.device, connected: true })
     this.event({ type: 'floors', ...replica.floors({}) })
     const members = { ...replica.members({}), peerIsMember: true }
@@ -99,6 +101,9 @@ class End {
         break
       case 'read-blob':
         answer(() => ({ type: 'blob', ...replica.readBlob(effect) }))
+        break
+      case 'in-sync':
+        if (this.#peer) replica.inSync({ device: this.#peer })
         break
       case 'store-blob-piece':
         replica.storeBlobPiece(effect)
