@@ -12,13 +12,17 @@ import { memberReader, rootVerifier } from '../identity/member-reader.ts'
 import { Derivation } from '../knowledge/derivation.ts'
 import { knowledgeMethods } from '../knowledge/methods.ts'
 import { detectSpans, maskSpans } from '../knowledge/security/levels.ts'
+import { selectUnits, unitItem } from '../knowledge/unit-list.ts'
 import { inThreadCounter } from '../tokenizer/in-thread-counter.ts'
 import { PortTokenCounter } from '../tokenizer/port-counter.ts'
+import { annotationMethods } from '../vault/annotation-methods.ts'
+import { Annotations } from '../vault/annotations.ts'
 import { conversationMethods } from '../vault/conversation-methods.ts'
 import { Conversations } from '../vault/conversations.ts'
 import { Devices } from '../vault/devices.ts'
+import { eraseNotes } from '../vault/erase-notes.ts'
 import { notebookMethods } from '../vault/notebook-methods.ts'
-import { Notebooks } from '../vault/notebooks.ts'
+import { type NotebookDependencies, Notebooks } from '../vault/notebooks.ts'
 import { type OpenVault, openVault } from '../vault/open-vault.ts'
 import { createPace } from '../vault/pace.ts'
 import { PeerClock } from '../vault/peer-clock.ts'
@@ -94,11 +98,14 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     reveal: (sealed, parts) => revealParts(vault, sealed, parts),
     otherDevices: () => devices.others(),
   })
-  const notebooks = new Notebooks(vault, {
+  const notes: NotebookDependencies = {
     storable: (text) => new SecretSealer(vault).text(text),
     mask,
+    unitText: (id, level) =>
+      selectUnits(vault, ['u.id = ?'], [id], '').map((unit) => unitItem(unit, level).content)[0],
     newId: () => uuidV7(vault.now(), new Uint8Array(randomBytes(10))),
-  })
+    erase: (id, rows) => eraseNotes(vault, () => devices.others(), id, rows),
+  }
   const cursors = new SyncCursors(vault, vault.logs, vault.space)
   const audit = new StateAudit(vault)
   const devices = new Devices({ vault, cursors, deviceDid: options.deviceDid })
@@ -130,7 +137,8 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
       indexed: (ids, signal) => derivation.derived(ids, signal),
     }),
     ...conversationMethods(conversations),
-    ...notebookMethods(notebooks),
+    ...notebookMethods(new Notebooks(vault, notes)),
+    ...annotationMethods(new Annotations(vault, notes)),
     ...knowledgeMethods(vault),
     ...contextMethods({ vault, counter }),
     'devices.list': () => devices.list(),

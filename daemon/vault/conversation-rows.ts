@@ -1,4 +1,10 @@
-import { Conversation, ConversationTag, Message, MessageVersion } from '../../schema/entities/index.ts'
+import {
+  Annotation,
+  Conversation,
+  ConversationTag,
+  Message,
+  MessageVersion,
+} from '../../schema/entities/index.ts'
 import type { RowName } from './erasure.ts'
 import type { VaultTransaction } from './vault.ts'
 
@@ -57,7 +63,9 @@ function rowsIn(tx: VaultTransaction, space: number, id: string): RowName[] {
      WHERE m.space = ? AND m.conversation_id = ?`,
   )
   const tags = keys('SELECT id FROM conversation_tags WHERE space = ? AND conversation_id = ?')
+  const annotations = keys('SELECT id FROM annotations WHERE space = ? AND conversation_id = ?')
   return [
+    ...annotations.map((key) => ({ entity: Annotation, key })),
     ...messages.map((key) => ({ entity: Message, key })),
     ...versions.map((key) => ({ entity: MessageVersion, key })),
     ...tags.map((key) => ({ entity: ConversationTag, key })),

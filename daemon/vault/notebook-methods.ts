@@ -11,9 +11,11 @@ export function notebookMethods(
     'notebooks.get': ({ id }, call) => notebooks.get(id, call.maxSecurityLevel),
     'notebooks.create': (params, call) => notebooks.create(params, call.maxSecurityLevel),
     'notebooks.update': (params, call) => notebooks.update(params, call.maxSecurityLevel),
-    'notebooks.delete': ({ id }) => notebooks.delete(id),
+    'notebooks.delete': (params) => notebooks.delete(params),
+    'notebooks.export': ({ id }, call) => notebooks.export(id, call.maxSecurityLevel),
     'notebooks.entries.add': (params, call) => notebooks.add(params, call.maxSecurityLevel),
     'notebooks.entries.edit': (params, call) => notebooks.edit(params, call.maxSecurityLevel),
-    'notebooks.entries.remove': ({ id }) => notebooks.remove(id),
+    'notebooks.entries.move': (params, call) => notebooks.move(params, call.maxSecurityLevel),
+    'notebooks.entries.remove': (params) => notebooks.remove(params),
   }
 }

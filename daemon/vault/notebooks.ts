@@ -1,18 +1,27 @@
 import { idOf } from '../../crdt/hash.ts'
-import { editsBetween, type TextEdit } from '../../crdt/text.ts'
+import type { TextEdit } from '../../crdt/text.ts'
+import { NotebookEntry } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
 import type { NotebookEntryItem, NotebookItem } from '../../schema/methods/notebooks.ts'
+import { type NotesErased, rowsOfNotebook } from './erase-notes.ts'
+import type { RowName } from './erasure.ts'
+import { noteEdits } from './note-texts.ts'
+import { notebookMarkdown } from './notebook-export.ts'
 import { decodeCursor, pageOf } from './paging.ts'
-import type { AddingChange, Vault } from './vault.ts'
+import type { AddingChange, FactChange, Vault } from './vault.ts'
 
 export interface NotebookDependencies {
   /** The text as it may be stored: secrets replaced by markers. */
   storable(text: string): string
   /** Masks spans above a level. */
   mask(text: string, maxSecurityLevel: number): string
+  /** A unit's text as a session of that level sees it; undefined when it is not here. */
+  unitText(id: string, maxSecurityLevel: number): string | undefined
   /** A UUIDv7. */
   newId(): string
+  /** Erases rows for good, on all devices. */
+  erase(id: string, rows: readonly RowName[]): NotesErased
 }
 
 interface NotebookRow {
@@ -30,6 +39,7 @@ interface EntryRow {
   readonly title: string | null
   readonly body: string | null
   readonly tally: number | null
+  readonly sort_order: number | null
   readonly added_at: number | null
 }
 
@@ -63,14 +73,9 @@ export class Notebooks {
   }
 
   get(id: string, level: number): Result<'notebooks.get'> {
-    const entries = this.#vault.all<EntryRow>(
-      `SELECT * FROM notebook_entries WHERE space = ? AND notebook_id = ? AND deleted = 0
-       ORDER BY sort_order, added_at, id`,
-      [this.#vault.space, id],
-    )
     return {
       ...this.#item(this.#notebook(id), level),
-      entries: entries.map((row) => this.#entryItem(row, level)),
+      entries: this.#entryRows(id).map((row) => this.#entryItem(row, level)),
     }
   }
 
@@ -97,10 +102,24 @@ export class Notebooks {
     return this.#item(this.#notebook(id), level)
   }
 
-  delete(id: string): Result<'notebooks.delete'> {
-    this.#notebook(id)
-    this.#vault.transact((tx) => tx.write([{ kind: 'DELETE', entity: 'Notebook', key: id }]))
-    return { id, deleted: true }
+  delete({ id, erase }: Params<'notebooks.delete'>): Result<'notebooks.delete'> {
+    if (!erase) {
+      this.#notebook(id)
+      this.#vault.transact((tx) => tx.write([{ kind: 'DELETE', entity: 'Notebook', key: id }]))
+      return { id, deleted: true, erased: false, purged: false, waitingFor: [] }
+    }
+    const { space } = this.#vault
+    if (!this.#vault.get('SELECT 1 FROM notebooks WHERE space = ? AND id = ?', [space, id]))
+      throw new VivimError('NotFound', 'There is no such notebook.')
+    return this.#deps.erase(id, rowsOfNotebook(this.#vault, space, id))
+  }
+
+  export(id: string, level: number): Result<'notebooks.export'> {
+    const { entries, ...notebook } = this.get(id, level)
+    return notebookMarkdown(this.#vault, this.#vault.space, notebook, entries, {
+      mask: (text) => this.#deps.mask(text, level),
+      unitText: (unit) => this.#deps.unitText(unit, level),
+    })
   }
 
   add(params: Params<'notebooks.entries.add'>, level: number): NotebookEntryItem {
@@ -120,31 +139,65 @@ export class Notebooks {
       tx.write([{ kind: 'INSERT', entity: 'NotebookEntry', key, values }])
       if (present?.deleted === 1) tx.write([{ kind: 'UNDELETE', entity: 'NotebookEntry', key }])
       const body = present?.body ?? ''
-      if (text !== '')
-        tx.write([edited(key, [{ at: body.length, delete: 0, insert: this.#deps.storable(text) }])])
+      const made = noteEdits({
+        text: body,
+        edits: [{ at: body.length, delete: 0, insert: text }],
+        storable: (whole) => this.#deps.storable(whole),
+        visible: (whole) => whole,
+      })
+      if (text !== '') tx.write([edited(key, made)])
     })
     return this.#entryItem(this.#entry(key), level)
   }
 
-  /** @throws VivimError `Forbidden` for a session that does not see all of the text: its places are not the text's */
-  edit({ id, edits, text, tally }: Params<'notebooks.entries.edit'>, level: number): NotebookEntryItem {
-    const body = this.#entry(id).body ?? ''
-    const whole = this.#deps.mask(body, level) === body
-    if (!whole && (edits !== undefined || text !== undefined))
-      throw new VivimError('Forbidden', 'That note holds text above the level of this session.')
-    const storable = (edit: TextEdit) => ({ ...edit, insert: this.#deps.storable(edit.insert) })
-    const changes: AddingChange[] = []
-    if (edits) changes.push(edited(id, edits.map(storable)))
-    else if (text !== undefined) changes.push(edited(id, editsBetween(body, this.#deps.storable(text))))
+  edit(
+    { id, edits, text, title, tally }: Params<'notebooks.entries.edit'>,
+    level: number,
+  ): NotebookEntryItem {
+    const made = noteEdits({
+      text: this.#entry(id).body ?? '',
+      edits,
+      whole: text,
+      storable: (whole) => this.#deps.storable(whole),
+      visible: (whole) => this.#deps.mask(whole, level),
+    })
+    const changes: (FactChange | AddingChange)[] = []
+    if (title !== undefined) {
+      const values = { title: title === null ? null : this.#deps.storable(title) }
+      changes.push({ kind: 'UPDATE', entity: 'NotebookEntry', key: id, values })
+    }
+    if (made.length > 0) changes.push(edited(id, made))
     if (tally) changes.push({ kind: 'COUNTER', entity: 'NotebookEntry', key: id, amounts: { tally } })
     this.#vault.transact((tx) => tx.write(changes))
     return this.#entryItem(this.#entry(id), level)
   }
 
-  remove(id: string): Result<'notebooks.entries.remove'> {
-    this.#entry(id)
-    this.#vault.transact((tx) => tx.write([{ kind: 'DELETE', entity: 'NotebookEntry', key: id }]))
-    return { id, removed: true }
+  /** Puts an entry behind another one of its notebook, or first. */
+  move({ id, after }: Params<'notebooks.entries.move'>, level: number): NotebookEntryItem {
+    const { notebook_id: notebook } = this.#entry(id)
+    const others = this.#entryRows(notebook).filter((row) => row.id !== id)
+    const at = after === undefined ? 0 : others.findIndex((row) => row.id === after) + 1
+    if (after !== undefined && at === 0)
+      throw new VivimError('NotFound', 'There is no such entry in that notebook.', { field: 'after' })
+    const place = placeBetween(others[at - 1]?.sort_order ?? undefined, others[at]?.sort_order ?? undefined)
+    const order: FactChange[] =
+      place === undefined
+        ? others
+            .toSpliced(at, 0, { ...others[0]!, id })
+            .map((row, index) => ordered(row.id, (index + 1) * STEP))
+        : [ordered(id, place)]
+    this.#vault.transact((tx) => tx.write(order))
+    return this.#entryItem(this.#entry(id), level)
+  }
+
+  remove({ id, erase }: Params<'notebooks.entries.remove'>): Result<'notebooks.entries.remove'> {
+    if (!erase) {
+      this.#entry(id)
+      this.#vault.transact((tx) => tx.write([{ kind: 'DELETE', entity: 'NotebookEntry', key: id }]))
+      return { id, deleted: true, erased: false, purged: false, waitingFor: [] }
+    }
+    if (!this.#row(id)) throw new VivimError('NotFound', 'There is no such entry.')
+    return this.#deps.erase(id, [{ entity: NotebookEntry, key: id }])
   }
 
   #notebook(id: string): NotebookRow {
@@ -158,6 +211,14 @@ export class Notebooks {
     if (!row || row.deleted === 1) throw new VivimError('NotFound', 'There is no such entry.')
     this.#notebook(row.notebook_id)
     return row
+  }
+
+  #entryRows(notebook: string): EntryRow[] {
+    return this.#vault.all<EntryRow>(
+      `SELECT * FROM notebook_entries WHERE space = ? AND notebook_id = ? AND deleted = 0
+       ORDER BY sort_order, added_at, id`,
+      [this.#vault.space, notebook],
+    )
   }
 
   #row(id: string): (EntryRow & { readonly deleted: number }) | undefined {
@@ -192,6 +253,10 @@ export class Notebooks {
   }
 }
 
+function ordered(key: string, place: number): FactChange {
+  return { kind: 'UPDATE', entity: 'NotebookEntry', key, values: { sort_order: place } }
+}
+
 function edited(key: string, body: readonly TextEdit[]): AddingChange {
   return { kind: 'TEXT', entity: 'NotebookEntry', key, edits: { body } }
 }
@@ -200,3 +265,13 @@ function edited(key: string, body: readonly TextEdit[]): AddingChange {
 function entryKey(notebookId: string, acuId: string): string {
   return idOf(['vivim/notebook-entry/1', notebookId, acuId])
 }
+
+/** A place between two neighbours in an order of numbers; undefined when they stand too close. */
+function placeBetween(before: number | undefined, after: number | undefined): number | undefined {
+  if (before === undefined) return after === undefined ? 0 : after - STEP
+  if (after === undefined) return before + STEP
+  const middle = (before + after) / 2
+  return middle > before && middle < after ? middle : undefined
+}
+
+const STEP = 1_000

@@ -5,11 +5,13 @@ import type { ItemName } from '../../crdt/range-fingerprints.ts'
 import type { ForkQuery } from '../../crdt/sync-forks.ts'
 import type { KnownFloors } from '../../crdt/sync-snapshot-state.ts'
 import {
+  Annotation,
   Conversation,
   ConversationTag,
   Device,
   Message,
   MessageVersion,
+  NotebookEntry,
 } from '../../schema/entities/index.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { type AuditActions, auditActions } from './audit-actions.ts'
@@ -17,6 +19,7 @@ import { noteReturn } from './away.ts'
 import { adoptBlobs, type BlobPiece, BlobTransfer } from './blob-transfer.ts'
 import { messageOf, strayRows } from './conversation-rows.ts'
 import { forgetTraces } from './conversation-traces.ts'
+import { strayNotes } from './erase-notes.ts'
 import type { RowName } from './erasure.ts'
 import type { OpenVault } from './open-vault.ts'
 import type { Pace } from './pace.ts'
@@ -222,6 +225,10 @@ export function settleClock(options: ReplicaOptions): void {
   takeIn(options, (follow) => options.vault.settleClock(follow))
 }
 
+function distinctRows(rows: readonly RowName[]): RowName[] {
+  return [...new Map(rows.map((row) => [`${row.entity.number}:${row.key}`, row])).values()]
+}
+
 /** Merges held operations that are due; at the start of a program also those it may know by now. */
 export function releaseHeld(options: ReplicaOptions, atStart = false): void {
   const { vault } = options
@@ -240,8 +247,9 @@ function takeIn<T extends Received | undefined>(
     adoptBlobs(tx, vault.space, keys.messages, keys.versions)
     const gone = erased.flatMap(({ entity, key }) => (entity.number === Conversation.number ? [key] : []))
     const stray = strayRows(tx, vault.space, { ...keys, erased: gone })
-    if (stray.rows.length > 0) vault.erase(tx, stray.rows)
-    purges = erased.length > 0 || stray.rows.length > 0
+    const strays = distinctRows([...stray.rows, ...strayNotes(tx, vault.space, keys, erased)])
+    if (strays.length > 0) vault.erase(tx, strays)
+    purges = erased.length > 0 || strays.length > 0
     const left = [...new Set([...gone, ...stray.conversations])]
     for (const id of left) forgetDerived(tx, id)
     if (left.length > 0 || purges) forgetTraces(tx, left)
@@ -266,6 +274,8 @@ interface MergedKeys {
   readonly messages: readonly string[]
   readonly versions: readonly string[]
   readonly tags: readonly string[]
+  readonly entries: readonly string[]
+  readonly annotations: readonly string[]
 }
 
 function keysOf(merged: Received['merged']): MergedKeys {
@@ -279,6 +289,8 @@ function keysOf(merged: Received['merged']): MergedKeys {
     messages: keys(Message.number),
     versions: keys(MessageVersion.number),
     tags: keys(ConversationTag.number),
+    entries: keys(NotebookEntry.number),
+    annotations: keys(Annotation.number),
   }
 }
 

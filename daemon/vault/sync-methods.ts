@@ -323,6 +323,9 @@ export class SyncView {
     return Object.fromEntries(
       [...columns].map(([column, value]) => {
         const name = names.get(column) ?? String(column)
+        // An update of a text holds what was typed; nothing in it can be masked.
+        if (value instanceof Uint8Array && maxLevel < 5 && entity?.columns[name]?.type === 'shared_text')
+          return [name, `⟦${value.length} bytes⟧`]
         return [name, this.#plain(name, value, maxLevel)]
       }),
     )

@@ -68,10 +68,16 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['notebook show', 'read a notebook', notebook('show')],
       ['notebook create', 'make one', notebook('create')],
       ['notebook update', 'change its name or description', notebook('update')],
-      ['notebook delete', 'delete one with its entries', notebook('delete')],
+      ['notebook delete', 'delete one with its entries, or --erase them', notebook('delete')],
+      ['notebook export', 'give one as Markdown with its sources', notebook('export')],
       ['notebook add', 'add a note or a unit', notebook('add')],
       ['notebook edit', 'edit a note; what other devices edit meanwhile stays', notebook('edit')],
-      ['notebook remove', 'take an entry out', notebook('remove')],
+      ['notebook move', 'put an entry behind another one, or first', notebook('move')],
+      ['notebook remove', 'take an entry out, or --erase it', notebook('remove')],
+      ['annotation list', 'list what you wrote on conversations, messages and units', annotation('list')],
+      ['annotation add', 'write on one of them', annotation('add')],
+      ['annotation edit', 'edit an annotation', annotation('edit')],
+      ['annotation delete', 'delete one, or --erase it', annotation('delete')],
     ]),
     ...group('Knowledge', [
       ['search', 'find units, messages, conversations and topics', knowledge('search')],
@@ -134,6 +140,7 @@ type UserCommands = typeof import('./commands/users.ts')
 type DeviceCommands = typeof import('./commands/devices.ts')
 type CaptureCommands = typeof import('./commands/capture.ts')
 type ConversationCommands = typeof import('./commands/conversations.ts')
+type AnnotationCommands = typeof import('./commands/annotations.ts')
 type NotebookCommands = typeof import('./commands/notebooks.ts')
 type KnowledgeCommands = typeof import('./commands/knowledge.ts')
 type AppCommands = typeof import('./commands/apps.ts')
@@ -153,6 +160,8 @@ const capture = (name: keyof CaptureCommands['captureCommands']) => async () =>
   (await import('./commands/capture.ts')).captureCommands[name]
 const conversations = (name: keyof ConversationCommands['conversationCommands']) => async () =>
   (await import('./commands/conversations.ts')).conversationCommands[name]
+const annotation = (name: keyof AnnotationCommands['annotationCommands']) => async () =>
+  (await import('./commands/annotations.ts')).annotationCommands[name]
 const notebook = (name: keyof NotebookCommands['notebookCommands']) => async () =>
   (await import('./commands/notebooks.ts')).notebookCommands[name]
 const knowledge = (name: keyof KnowledgeCommands['knowledgeCommands']) => async () =>

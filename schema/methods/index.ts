@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { annotationsMethods } from './annotations.ts'
 import { authMethods } from './auth.ts'
 import { captureMethods } from './capture.ts'
 import { configMethods } from './config.ts'
@@ -25,6 +26,7 @@ export const METHODS = {
   ...conversationsMethods,
   ...knowledgeMethods,
   ...contextMethods,
+  ...annotationsMethods,
   ...notebooksMethods,
   ...syncMethods,
   ...devicesMethods,
@@ -46,6 +48,7 @@ type UserNamespace =
   | 'topics'
   | 'search'
   | 'context'
+  | 'annotations'
   | 'notebooks'
   | 'sync'
   | 'devices'

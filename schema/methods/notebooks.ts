@@ -34,6 +34,19 @@ const Edit = z.strictObject({
   insert: Text.default(''),
 })
 
+/** One after the other, each in the text that the one before it left. */
+export const TextEdits = z.array(Edit).min(1).max(1_000)
+
+export const Erased = z.object({
+  id: z.string(),
+  deleted: z.boolean(),
+  erased: z.boolean(),
+  /** True once no byte of it is left in the database on this device. */
+  purged: z.boolean(),
+  /** Names of your other devices that have not said so yet. */
+  waitingFor: z.array(z.string()),
+})
+
 export const notebooksMethods = {
   'notebooks.list': defineMethod({
     summary: 'List notebooks, newest first.',
@@ -71,12 +84,22 @@ export const notebooksMethods = {
     positional: ['id'],
   }),
   'notebooks.delete': defineMethod({
-    summary: 'Delete a notebook with its entries.',
+    summary: 'Delete a notebook with its entries, or erase both for good on all your devices.',
     access: 'write',
-    params: z.strictObject({ id: Id }),
-    result: z.object({ id: z.string(), deleted: z.boolean() }),
+    params: z.strictObject({ id: Id, erase: z.boolean().default(false) }),
+    result: Erased,
     errors: ['NotFound'],
     examples: [{ title: 'Delete', params: { id: '$notebookId' } }],
+    positional: ['id'],
+    timeoutMs: 600_000,
+  }),
+  'notebooks.export': defineMethod({
+    summary: 'Give a notebook as Markdown: notes, and units quoted with footnotes to their sources.',
+    access: 'read',
+    params: z.strictObject({ id: Id }),
+    result: z.object({ id: z.string(), fileName: z.string(), markdown: z.string() }),
+    errors: ['NotFound'],
+    examples: [{ title: 'One', params: { id: '$notebookId' } }],
     positional: ['id'],
   }),
   'notebooks.entries.add': defineMethod({
@@ -99,9 +122,10 @@ export const notebooksMethods = {
     access: 'write',
     params: z.strictObject({
       id: Id,
-      edits: z.array(Edit).min(1).max(1_000).optional(),
+      edits: TextEdits.optional(),
       /** The whole new text; only what differs is changed. */
       text: Text.optional(),
+      title: Name.nullable().optional(),
       /** Adds so much to what is counted with this entry. */
       tally: z.int().min(-1_000_000).max(1_000_000).optional(),
     }),
@@ -110,13 +134,23 @@ export const notebooksMethods = {
     examples: [{ title: 'New text', params: { id: '$entryId', text: 'Steep for three minutes.' } }],
     positional: ['id', 'text'],
   }),
-  'notebooks.entries.remove': defineMethod({
-    summary: 'Take an entry out of its notebook.',
+  'notebooks.entries.move': defineMethod({
+    summary: 'Put an entry behind another one of its notebook; without `after`, first.',
     access: 'write',
-    params: z.strictObject({ id: Id }),
-    result: z.object({ id: z.string(), removed: z.boolean() }),
+    params: z.strictObject({ id: Id, after: Id.optional() }),
+    result: NotebookEntryItem,
+    errors: ['NotFound'],
+    examples: [{ title: 'To the beginning', params: { id: '$entryId' } }],
+    positional: ['id', 'after'],
+  }),
+  'notebooks.entries.remove': defineMethod({
+    summary: 'Take an entry out of its notebook, or erase it for good on all your devices.',
+    access: 'write',
+    params: z.strictObject({ id: Id, erase: z.boolean().default(false) }),
+    result: Erased,
     errors: ['NotFound'],
     examples: [{ title: 'Remove', params: { id: '$entryId' } }],
     positional: ['id'],
+    timeoutMs: 600_000,
   }),
 }

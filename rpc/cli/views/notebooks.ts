@@ -34,3 +34,9 @@ export function entryView({ id, title, body, acuId, tally }: Entry, style: Style
   ]
   return `${[...lines, ...(body === '' ? [] : [safe(body)])].join('\n')}\n`
 }
+
+export function removedView({ erased, waitingFor }: Result<'notebooks.delete'>): string {
+  if (!erased) return 'Deleted.\n'
+  const others = waitingFor.map((name) => `'${oneLine(name)}'`).join(', ')
+  return `Erased here for good.${others === '' ? '' : ` Waiting for ${others}.`}\n`
+}

@@ -7,6 +7,7 @@ import { encodeShippedSegment } from '../../../crdt/shipped-segment.ts'
 import { privateSpaceId } from '../../../crdt/space.ts'
 import { encodeTextChange, SharedText, textClient } from '../../../crdt/text.ts'
 import { sign } from '../../../daemon/identity/ed25519.ts'
+import { eraseNotes } from '../../../daemon/vault/erase-notes.ts'
 import { Notebooks } from '../../../daemon/vault/notebooks.ts'
 import { stateDigest } from '../../../daemon/vault/state-digest.ts'
 import { NotebookEntry } from '../../../schema/entities/index.ts'
@@ -18,7 +19,10 @@ const notebooksOf = ({ vault }: PairedVault, name: string) => {
   return new Notebooks(vault, {
     storable: (text) => text,
     mask: (text, level) => (level < 3 ? text.replaceAll('ann@example.org', '[mail]') : text),
+    unitText: (id) =>
+      vault.get<{ content: string }>('SELECT content FROM atomic_chat_units WHERE id = ?', [id])?.content,
     newId: () => `${name}-${++made}`,
+    erase: (id, rows) => eraseNotes(vault, () => [], id, rows),
   })
 }
 
@@ -80,7 +84,7 @@ describe('notebooks', () => {
     expect(onB.add({ notebookId, acuId: 'unit', text: '' }, 5).id).toBe(id)
     exchange([a, b])
     expect(onA.get(notebookId, 5).entries).toHaveLength(1)
-    onA.remove(id)
+    onA.remove({ id, erase: false })
     b.time += 1_000
     onB.add({ notebookId, acuId: 'unit', title: 'again', text: '' }, 5)
     exchange([a, b])
