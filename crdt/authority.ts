@@ -1,5 +1,6 @@
 import type { CutOffs } from './cut-offs.ts'
 import type { LogPosition } from './frontier.ts'
+import { GENESIS_HASH } from './log.ts'
 import { hex, type MembershipLog } from './membership.ts'
 
 /** What is known of membership in one space. */
@@ -13,9 +14,8 @@ export interface Membership {
 
 /** A segment as far as authority goes. */
 export interface JudgedSegment extends Omit<LogPosition, 'sequence'> {
-  readonly membershipHead: Uint8Array
-  /** That of the segment before it in its log; zeros before the first. */
-  readonly previousHead: Uint8Array
+  /** The heads that it and the segments before it in its log name, in the order in which each is named first. */
+  readonly heads: () => readonly Uint8Array[]
   /** Hash of an operation of this log that is held, on the branch of this segment. */
   readonly hashAt: (sequence: number) => Uint8Array | undefined
 }
@@ -44,20 +44,27 @@ export function exclusionOf({ log, issuersOf }: Membership, device: Uint8Array):
 }
 
 /**
- * Whether the operations of a segment count: a pure function of the segment, its log and the *set* of entries and
- * cut-offs, so two devices that know the same agree. No time enters it.
+ * Whether the operations of a segment count: a pure function of its log and the *set* of entries and cut-offs, so two
+ * devices that know the same agree. No time enters it.
+ *
+ * An author may sign the same operations again under another head, and each device may hold another one of these
+ * signatures. So a head voids nothing and lets nothing wait: one that is not known, or that does not descend from the
+ * one before, is passed over, and the operations stand under the one before. What was revoked is decided by all that is
+ * known, whatever head is named; only from where on a device was made a reader is told by the heads.
  */
 export function judgeSegment(membership: Membership, segment: JudgedSegment): Verdict {
+  const name = hex(segment.device)
   const { log } = membership
-  const { device, membershipHead } = segment
-  if (!log.knows(membershipHead)) return { held: true }
-  if (!log.descends(membershipHead, segment.previousHead)) return VOID
-  const name = hex(device)
-  const fold = log.foldAt(membershipHead)
-  if (fold.revoked.has(name) || fold.roles.get(name) === 'reader') return VOID
-  const exclusion = exclusionOf(membership, device)
+  if (log.whole.readers.has(name) && log.foldAt(lastHead(log, segment.heads())).roles.get(name) === 'reader')
+    return VOID
+  const exclusion = exclusionOf(membership, segment.device)
   if (exclusion === undefined) return COUNTS
   return exclusion === 'revoked' ? withinCutOffs(membership, segment) : VOID
+}
+
+/** The last of some heads that is known and descends from the one before; zeros if none does. */
+function lastHead(log: MembershipLog, heads: readonly Uint8Array[]): Uint8Array {
+  return heads.reduce((last, head) => (log.descends(head, last) ? head : last), GENESIS_HASH)
 }
 
 /** Within the cut-offs of every revocation; of a log they do not name, or on another branch, nothing counts. */

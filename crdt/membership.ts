@@ -7,6 +7,8 @@ export interface MembershipFold {
   readonly admitted: ReadonlySet<string>
   /** Absent: a writer. */
   readonly roles: ReadonlyMap<string, Role>
+  /** Devices that were readers once. */
+  readonly readers: ReadonlySet<string>
   /** Revoked devices: for each revocation the hashes of its cut-offs, in hex, one for each space. */
   readonly revoked: ReadonlyMap<string, readonly (readonly string[])[]>
 }
@@ -123,6 +125,7 @@ export class MembershipLog {
 function foldOf(entries: readonly SignedEntry[], forkedAt: number | undefined): MembershipFold {
   const admitted = new Set<string>()
   const roles = new Map<string, Role>()
+  const readers = new Set<string>()
   const revoked = new Map<string, string[][]>()
   for (const { number, change } of entries) {
     const device = hex(change.device)
@@ -137,8 +140,9 @@ function foldOf(entries: readonly SignedEntry[], forkedAt: number | undefined): 
       admitted.add(device)
       roles.set(device, change.role)
     }
+    if (roles.get(device) === 'reader') readers.add(device)
   }
-  return { admitted, roles, revoked }
+  return { admitted, roles, readers, revoked }
 }
 
 /** A device as folds name it. */

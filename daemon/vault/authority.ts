@@ -94,7 +94,7 @@ export class Authority {
       log.ref,
       first,
     ])!
-    const verdict = this.#verdict(log, segment, this.#headBefore(log.ref, first))
+    const verdict = this.#verdict(log, segment)
     if (!verdict.held) this.#remember(segment, verdict.upTo)
     return verdict
   }
@@ -138,10 +138,8 @@ export class Authority {
     const nowCounting: OperationRun[] = []
     const undecided: OperationRun[] = []
     for (const log of logs) {
-      let previousHead = GENESIS_HASH
       for (const segment of this.#segments(log.ref)) {
-        const verdict = this.#verdict(log, segment, previousHead)
-        previousHead = segment.membership_head
+        const verdict = this.#verdict(log, segment)
         if (verdict.held) {
           undecided.push({ log: log.ref, first: segment.first, last: lastOf(segment) })
           continue
@@ -162,8 +160,7 @@ export class Authority {
 
   #verdict(
     { ref, device, incarnation }: Pick<LogRow, 'ref' | 'device' | 'incarnation'>,
-    { membership_head }: SegmentRow,
-    previousHead: Uint8Array,
+    { first }: SegmentRow,
   ): Verdict {
     const hashAt = (sequence: number) =>
       this.#sql.get<{ hash: Uint8Array }>(
@@ -173,10 +170,19 @@ export class Authority {
     return judgeSegment(this.#membership(), {
       device,
       incarnation,
-      membershipHead: membership_head,
-      previousHead,
+      heads: () => this.#headsUpTo(ref, first),
       hashAt,
     })
+  }
+
+  #headsUpTo(ref: number, first: number): Uint8Array[] {
+    return this.#sql
+      .all<{ head: Uint8Array }>(
+        `SELECT membership_head AS head FROM segments WHERE log = ? AND first <= ?
+         GROUP BY membership_head ORDER BY min(first)`,
+        [ref, first],
+      )
+      .map(({ head }) => head)
   }
 
   #headBefore(ref: number, first: number): Uint8Array {

@@ -186,12 +186,12 @@ export class RemoteOperations {
   #judge(log: LogRow, { first, count }: ShippedSegment, batch: Batch): boolean {
     const { authority } = this.#deps
     const { ref, head_seq: head } = log
-    const verdict = authority.judge(log, first)
-    if (first > head && !authority.reachesCutOff(log, first, first + count - 1)) return verdict.held
+    if (first > head && !authority.reachesCutOff(log, first, first + count - 1))
+      return authority.judge(log, first).held
     // A signature that supersedes an earlier one may name another head; a cut-off may be of another branch.
     for (const run of this.#withVoids(batch, () => authority.rejudgeLog(log)).nowVoid)
       if (run.first <= head) batch.nowVoid.push({ ...run, log: ref, last: Math.min(run.last, head) })
-    return verdict.held
+    return authority.judge(log, first).held
   }
 
   /** A segment of a log that is written apart, or seems to be: finds its branch, or begins it. */

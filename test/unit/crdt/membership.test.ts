@@ -113,8 +113,7 @@ describe('what counts', () => {
   const segment = {
     device: LOST,
     incarnation: INCARNATION,
-    membershipHead: GENESIS_HASH,
-    previousHead: GENESIS_HASH,
+    heads: (): readonly Uint8Array[] => [GENESIS_HASH],
     hashAt: () => undefined,
   }
 
@@ -126,13 +125,18 @@ describe('what counts', () => {
   test('of a revoked device what lies within its cut-off, whichever old head it names', () => {
     const membership = known([admit, revoke], [record])
     for (const membershipHead of [GENESIS_HASH, admit.hash])
-      expect(judgeSegment(membership, { ...segment, membershipHead })).toEqual({ held: false, upTo: 5 })
+      expect(judgeSegment(membership, { ...segment, heads: () => [membershipHead] })).toEqual({
+        held: false,
+        upTo: 5,
+      })
   })
 
-  test('nothing under a head that revokes its author', () => {
-    expect(
-      judgeSegment(known([admit, revoke], [record]), { ...segment, membershipHead: revoke.hash }),
-    ).toEqual(VOID)
+  test('the same under a head that revokes its author: the same operations may be signed under another', () => {
+    const heads = () => [revoke.hash]
+    expect(judgeSegment(known([admit, revoke], [record]), { ...segment, heads })).toEqual({
+      held: false,
+      upTo: 5,
+    })
   })
 
   test('nothing of a log the cut-offs do not name, nor of another branch than theirs', () => {
@@ -157,16 +161,19 @@ describe('what counts', () => {
         expect(judgeSegment(known(order, [record, smaller]), segment)).toEqual({ held: false, upTo: 3 })
   })
 
-  test('waits for a head or a cut-off that has not come', () => {
-    expect(judgeSegment(known([], []), { ...segment, membershipHead: admit.hash })).toEqual({ held: true })
+  test('waits for a cut-off that has not come, and for no head', () => {
+    expect(judgeSegment(known([], []), { ...segment, heads: () => [admit.hash] })).toEqual(COUNTS)
     expect(judgeSegment(known([admit, revoke], []), segment)).toEqual({ held: true })
   })
 
-  test('nothing under a head that does not descend from the one before', () => {
-    const membership = known([admit, revoke], [record])
-    const back = { ...segment, device: KEPT, membershipHead: GENESIS_HASH, previousHead: admit.hash }
-    expect(judgeSegment(membership, back)).toEqual(VOID)
-    expect(judgeSegment(membership, { ...back, membershipHead: revoke.hash })).toEqual(COUNTS)
+  test('of a reader nothing more, whatever older or unknown head it names after the one that made it one', () => {
+    const reader = entry(undefined, { kind: 'role', device: KEPT, role: 'reader' })
+    const membership = known([reader], [])
+    const judge = (...heads: Uint8Array[]) =>
+      judgeSegment(membership, { ...segment, device: KEPT, heads: () => heads })
+    expect(judge(GENESIS_HASH, bytes('unknown'))).toEqual(COUNTS)
+    expect(judge(GENESIS_HASH, reader.hash)).toEqual(VOID)
+    for (const back of [GENESIS_HASH, bytes('unknown')]) expect(judge(reader.hash, back)).toEqual(VOID)
   })
 
   test('of what a revoked device enrolled: only whom the log admits', () => {
@@ -179,13 +186,6 @@ describe('what counts', () => {
     expect(judgeSegment(membership, { ...segment, device: CHILD })).toEqual(COUNTS)
   })
 
-  test('nothing of a reader, from the head that made it one', () => {
-    const reader = entry(undefined, { kind: 'role', device: KEPT, role: 'reader' })
-    const membership = known([reader], [])
-    expect(judgeSegment(membership, { ...segment, device: KEPT })).toEqual(COUNTS)
-    expect(judgeSegment(membership, { ...segment, device: KEPT, membershipHead: reader.hash })).toEqual(VOID)
-  })
-
   test('the same on two devices that know the same, whatever came first', () => {
     const random = testRandom()
     for (let round = 0; round < 300; round++) {
@@ -193,7 +193,7 @@ describe('what counts', () => {
       const judge = (membership: Membership) =>
         [LOST, KEPT, CHILD].flatMap((device) =>
           [GENESIS_HASH, ...entries.map(({ hash }) => hash)].map((membershipHead) =>
-            judgeSegment(membership, { ...segment, device, membershipHead }),
+            judgeSegment(membership, { ...segment, device, heads: () => [membershipHead] }),
           ),
         )
       const expected = judge(known(entries, records))
