@@ -116,6 +116,11 @@ export const LIMITS = {
   /** Alarms a vault keeps, and at most one audit in so long unless somebody asks; ms. */
   syncAlarms: 100,
   syncAuditEveryMs: 3_600_000,
+  /** Frames of one stream at once and in each second: full segments at this pace are more than a disk takes. */
+  syncFrameBurst: 20_000,
+  syncFramesPerSecond: 2_000,
+  /** Streams of one peer that may end by its fault, in the time for which it is refused otherwise. */
+  syncBreaches: 3,
   /** Frames before a device has shown that it is certified. */
   syncStrangerFrames: 64,
 
@@ -218,7 +223,10 @@ export const LIMITS = {
   /** Messages one peer may bring on one person's topics at once and in each second, its own and those it passes on. */
   livePeerBurst: 4_000,
   livePeerPerSecond: 1_000,
-  /** Operations of one device that are taken in at once and in each second: a person at work, not an import. */
+  /**
+   * Operations of one device that are taken in at once and in each second: a person at work, not an import. The device
+   * itself tells half of it; whoever tells more is cut.
+   */
   liveAuthorBurst: 2_000,
   liveAuthorPerSecond: 200,
   /** Segments that wait for the database; bytes. */

@@ -96,14 +96,16 @@ export class LiveJudge {
       return { verdict: 'reject', cause: 'malformed' }
     const { segment, last } = live
     const author = Buffer.from(segment.device).toString('hex')
-    if (this.#authors.take(author, segment.operations.length) > 0)
-      return { verdict: 'ignore', cause: 'author-rate', fetch: true }
+    // A device tells half of this at most; what others say in its name is counted apart.
+    const isAuthor = this.#options.peerOf(segment.device) === from
+    if (this.#authors.take(isAuthor ? `${author} itself` : author, segment.operations.length) > 0)
+      return { verdict: isAuthor ? 'reject' : 'ignore', cause: 'author-rate', fetch: true }
     const standing = this.#options.standingOf(segment.device)
     if (standing === 'unknown') return { verdict: 'ignore', cause: 'unknown-author', fetch: true }
     // Who passes it on may not have heard yet; the device itself is refused, and cut.
     if (standing === 'revoked')
       return {
-        verdict: this.#options.peerOf(segment.device) === from ? 'reject' : 'ignore',
+        verdict: isAuthor ? 'reject' : 'ignore',
         cause: 'revoked-author',
       }
     if (!this.#options.knowsMembership(segment.membershipHead))

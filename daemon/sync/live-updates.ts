@@ -4,6 +4,7 @@ import { runOfSegment } from '../../crdt/sync-segment-run.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Network, Verdict } from '../network/network.ts'
+import { TokenBuckets } from '../network/token-buckets.ts'
 import { encodeSaid, type Said } from './announcement.ts'
 import { LiveHeads } from './live-heads.ts'
 import { type LiveCause, LiveJudge, type LiveJudgeOptions } from './live-judge.ts'
@@ -35,6 +36,8 @@ export class LiveUpdates {
   readonly #options: LiveUpdatesOptions
   readonly #heads = new LiveHeads()
   readonly #judge: LiveJudge
+  /** What this device tells: who tells more than others take is cut. */
+  readonly #own: TokenBuckets
   #frontier: Frontier | undefined
   #arrived: Arrived[] = []
   #arrivedBytes = 0
@@ -48,6 +51,12 @@ export class LiveUpdates {
   constructor(options: LiveUpdatesOptions) {
     this.#options = options
     this.#judge = new LiveJudge({ ...options, heads: this.#heads })
+    this.#own = new TokenBuckets({
+      burst: LIMITS.liveAuthorBurst / 2,
+      perSecond: LIMITS.liveAuthorPerSecond / 2,
+      names: 1,
+      now: options.now,
+    })
   }
 
   /** What is held by now. Answers whether the others learn of it by gossip: they were told, or it came from there. */
@@ -108,7 +117,11 @@ export class LiveUpdates {
     let all = true
     for (const bytes of written) {
       const said: Said = { type: 'segment', bytes }
-      if (sealedLength(encodeSaid(said).length) > LIMITS.gossipInlineBytes) {
+      const { sequence, upTo } = runOfSegment(bytes)
+      if (this.#own.take('', upTo - sequence + 1) > 0) {
+        this.#options.count('sync.live.too-much')
+        all = false
+      } else if (sealedLength(encodeSaid(said).length) > LIMITS.gossipInlineBytes) {
         this.#options.count('sync.live.too-large')
         all = false
       } else if (this.#say(said)) this.#options.count('sync.live.published')

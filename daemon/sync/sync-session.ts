@@ -1,7 +1,7 @@
 import type { SyncEffect, SyncEvent, SyncState } from '../../crdt/engine.ts'
 import { newSync, step } from '../../crdt/engine.ts'
 import type { Frontier } from '../../crdt/frontier.ts'
-import { type ByeReason, decodeFrame, encodeFrame } from '../../crdt/sync-frames.ts'
+import { type ByeReason, decodeFrame, encodeFrame, type Frame } from '../../crdt/sync-frames.ts'
 import { runOfSegment } from '../../crdt/sync-segment-run.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
@@ -51,6 +51,10 @@ export interface SyncSessionOptions {
     warn(details: object, message: string): void
   }
   readonly onDevice: (session: SyncSession, device: PeerDevice) => void
+  /** Answers whether another frame may come now. */
+  readonly mayCome: () => boolean
+  /** It ends by the fault of the other side. */
+  readonly onBreach: () => void
   /** A fork was found: every session of this space is to begin anew. */
   readonly onForked: () => void
   readonly onMembers: (members: ReplicaMembers) => void
@@ -127,6 +131,7 @@ export class SyncSession {
       for (;;) {
         const bytes = await this.#receive(stream)
         if (!bytes || this.ended) break
+        if (!this.#options.mayCome()) this.close('protocol')
         this.#frame(bytes)
         // Pieces of blobs would pile up before a slow disk.
         await this.#storing
@@ -219,6 +224,7 @@ export class SyncSession {
     if (this.ended) return
     const { state, effects } = step(this.#state, event)
     this.#state = state
+    if (effects.some((effect) => effect.type === 'send' && isBlame(effect.frame))) this.#options.onBreach()
     for (const effect of effects) this.#perform(effect)
   }
 
@@ -226,6 +232,7 @@ export class SyncSession {
     try {
       this.#event({ type: 'frame', frame: decodeFrame(bytes) })
     } catch {
+      this.#options.onBreach()
       this.close('protocol')
     }
   }
@@ -451,6 +458,11 @@ export class SyncSession {
     this.#audits.end(gone())
     this.#over.abort()
   }
+}
+
+/** It says that the other side broke the rules. */
+function isBlame(frame: Frame): boolean {
+  return frame.type === 'bye' && (frame.reason === 'protocol' || frame.reason === 'refused')
 }
 
 function gone(): VivimError {

@@ -13,6 +13,7 @@ import type { Network } from '../network/network.ts'
 import type { ReplicaMembers } from '../vault/replica.ts'
 import { type Asking, auditAll, syncAll } from './asked-devices.ts'
 import { AuditSchedule } from './audit-schedule.ts'
+import { Conduct } from './conduct.ts'
 import { DeviceLink } from './device-link.ts'
 import { EpochKeys } from './epoch-keys.ts'
 import { type MatchedStream, proposeSpace } from './handshake.ts'
@@ -61,6 +62,7 @@ export class UserSync {
   readonly #sessions = new Set<SyncSession>()
   #frontier: Frontier | undefined
   readonly #live: LiveUpdates
+  readonly #conduct: Conduct
   readonly #telling = new SoonestTimer(() => this.#tellSessions())
   #beacon: NodeJS.Timeout | undefined
   #beginning: NodeJS.Timeout | undefined
@@ -74,6 +76,8 @@ export class UserSync {
     this.#epochs = new EpochKeys(options.keys, publicKeyBytes(deviceKey), this.#space)
     this.#devices = new KnownDevices(did, () => this.#epochs.list)
     this.#live = this.#liveUpdates()
+    const { now, count, network } = options
+    this.#conduct = new Conduct({ now, count, misbehaved: (peerId) => network.misbehaved(peerId) })
   }
 
   /** With the epochs that began since they were unlocked. */
@@ -389,6 +393,8 @@ export class UserSync {
         void ifOpen('seen', { device: device.device, connected: true, time: running.peerTime })
       },
       onForked: () => this.#beginAnew(),
+      mayCome: this.#conduct.meter(stream.peerId),
+      onBreach: () => this.#conduct.breach(stream.peerId),
       onMembers: (members) => this.#members(members, session),
       onInSync: (running, { applied, sent }) => {
         const device = running.device

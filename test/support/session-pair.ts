@@ -39,6 +39,8 @@ export function sessionPair(
       onMembers: () => {},
       onInSync: () => {},
       onForked: () => {},
+      mayCome: () => true,
+      onBreach: () => {},
       onAudited: (_, result) => audited.push(result),
     })
     const ended = session.run()
