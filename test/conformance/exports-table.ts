@@ -154,7 +154,7 @@ export const EXPORTS: Readonly<Record<string, readonly string[]>> = {
     '1 <0 b0 assistant 2026-08-01T10:00:02Z gemini-matrix | text: The production route parsed this witness.',
   ],
   'grok/polylogue__fixtures__origin-capability__grok-export.json': [
-    'conversation grok - "Origin capability matrix" 2026-08-01T10:00:00Z 2026-08-01T10:00:02Z',
+    'conversation grok beginning f48e88e26279ad25792034c1baeae95c "Origin capability matrix" 2026-08-01T10:00:00Z 2026-08-01T10:00:02Z',
     '0 <- b0 user 2026-08-01T10:00:01Z | text: Prove the parser claim.',
     '1 <0 b0 assistant 2026-08-01T10:00:02Z | text: The production route parsed this witness.',
   ],
@@ -169,7 +169,18 @@ export const EXPORTS: Readonly<Record<string, readonly string[]>> = {
     '0 <- b0 user 2023-11-14T22:46:40Z | text: Hello',
     '1 <0 b0 assistant 2023-11-14T22:46:45Z llama3.1:latest | text: Hi there!',
   ],
-  'other/polylogue__fixtures__origin-capability__antigravity-session.json': ['refused InvalidParams'],
-  'other/polylogue__fixtures__origin-capability__beads-issue.jsonl': ['refused InvalidParams'],
-  'other/polylogue__fixtures__origin-capability__hermes-session.jsonl': ['refused InvalidParams'],
+  'other/polylogue__fixtures__origin-capability__antigravity-session.json': [
+    'conversation antigravity origin-matrix-antigravity "Origin capability matrix" 1970-01-01T00:00:00.001Z 2026-08-01T10:00:02Z',
+    '0 <- b0 user - | text: Prove the parser claim.',
+    '1 <0 b0 assistant - | text: The production route parsed this witness.',
+  ],
+  'other/polylogue__fixtures__origin-capability__beads-issue.jsonl': [
+    'conversation beads origin-matrix "origin-matrix" 2026-08-01T10:00:00Z 2026-08-01T10:00:00Z',
+    '0 <- b0 system 2026-08-01T10:00:00Z | text: status: open → closed⏎The production route parsed this witne…',
+  ],
+  'other/polylogue__fixtures__origin-capability__hermes-session.jsonl': [
+    'conversation hermes origin-matrix-hermes "Prove the parser claim." 2026-08-01T10:00:00Z 2026-08-01T10:00:02Z',
+    '0 <- b0 user 2026-08-01T10:00:01Z | text: Prove the parser claim.',
+    '1 <0 b0 assistant 2026-08-01T10:00:02Z local | text: The production route parsed this witness.',
+  ],
 }

@@ -2,7 +2,16 @@ import type { Role } from '../../../schema/capture.ts'
 import { LIMITS } from '../../../schema/limits.ts'
 import { chatgptParts, isContext, recipientOf } from './chatgpt-content.ts'
 import { instant } from './instants.ts'
-import { definedFields, isObject, type JsonObject, list, shortText, stated, text } from './json-value.ts'
+import {
+  definedFields,
+  isObject,
+  type JsonObject,
+  list,
+  objects,
+  shortText,
+  stated,
+  text,
+} from './json-value.ts'
 import type { TreeNode } from './message-tree.ts'
 import { type ElementProvider, type ParsedElement, skippedElement } from './provider.ts'
 import { MAX_ID, type PlacelessMessage, treeMessages } from './tree-messages.ts'
@@ -17,8 +26,8 @@ export const chatgpt: ElementProvider = {
   validated: true,
 
   detect(element) {
-    const { mapping } = payloadOf(element)
-    if (!isObject(mapping)) return false
+    const mapping = mappingOf(payloadOf(element))
+    if (!mapping) return false
     const nodes = Object.values(mapping).filter(isObject).slice(0, NODES_LOOKED_AT)
     const messages = nodes.map(({ message }) => message).filter(isObject)
     if (messages.some(({ fragments }) => fragments !== undefined)) return false
@@ -29,14 +38,22 @@ export const chatgpt: ElementProvider = {
 
   parse(element) {
     const conversation = payloadOf(element)
-    if (!isObject(conversation.mapping)) return skippedElement('a corrupted entry without its messages')
-    return parseConversation(conversation, conversation.mapping, element)
+    const mapping = mappingOf(conversation)
+    if (!mapping) return skippedElement('a corrupted entry without its messages')
+    return parseConversation(conversation, mapping, element)
   },
 }
 
 /** A browser extension's capture holds the same conversation under `raw_provider_payload`. */
 function payloadOf(element: JsonObject): JsonObject {
   return isObject(element.raw_provider_payload) ? element.raw_provider_payload : element
+}
+
+/** A share page may have the shown branch alone, as a list of nodes. */
+function mappingOf({ mapping, linear_conversation: linear }: JsonObject): JsonObject | undefined {
+  if (isObject(mapping)) return mapping
+  const nodes = objects(linear).filter(({ id }) => text(id) !== undefined)
+  return nodes.length === 0 ? undefined : Object.fromEntries(nodes.map((node) => [String(node.id), node]))
 }
 
 function parseConversation(
@@ -56,7 +73,11 @@ function parseConversation(
         format: 'vivim.capture/1',
         provider: 'chatgpt',
         ...definedFields({
-          originalId: shortText(conversation.conversation_id ?? conversation.id, MAX_ID),
+          // A share has an id of its own beside the conversation's.
+          originalId: shortText(
+            conversation.backing_conversation_id ?? conversation.conversation_id ?? conversation.id,
+            MAX_ID,
+          ),
           sourceUrl: sourceUrl(envelope),
           model: shortText(conversation.default_model_slug, LIMITS.nameCharacters),
           createdAt: instant(conversation.create_time),

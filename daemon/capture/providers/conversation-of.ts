@@ -1,5 +1,6 @@
 import type { CaptureConversation, CaptureMessage, Part, Role } from '../../../schema/capture.ts'
 import { LIMITS } from '../../../schema/limits.ts'
+import { beginningId } from './beginning-id.ts'
 import { instant } from './instants.ts'
 import { definedFields, type Json, type JsonObject, shortText, stated } from './json-value.ts'
 import { type ParsedElement, skippedElement } from './provider.ts'
@@ -26,12 +27,15 @@ interface ConversationFields {
 /** A conversation from what an export says about it, in whatever types: what is no text or no time is left out. */
 export function conversationOf(fields: ConversationFields): ParsedElement {
   if (fields.messages.length === 0) return skippedElement('a conversation without a message')
+  const sourceUrl = webAddress(fields.sourceUrl)
+  const originalId =
+    idText(fields.originalId) ?? (sourceUrl === undefined ? beginningId(fields.messages) : undefined)
   const conversation: CaptureConversation = {
     format: 'vivim.capture/1',
     provider: fields.provider,
     ...definedFields({
-      originalId: idText(fields.originalId),
-      sourceUrl: webAddress(fields.sourceUrl),
+      originalId,
+      sourceUrl,
       model: shortText(fields.model, LIMITS.nameCharacters),
       createdAt: instant(fields.createdAt),
       updatedAt: instant(fields.updatedAt),

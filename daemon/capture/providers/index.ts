@@ -1,32 +1,64 @@
 import { aiStudio } from './aistudio.ts'
+import { antigravity } from './antigravity.ts'
+import { beads } from './beads.ts'
 import { chatgpt } from './chatgpt.ts'
+import { chatgptPage } from './chatgpt-page.ts'
 import { claude } from './claude.ts'
 import { claudeCode } from './claude-code.ts'
 import { codex } from './codex.ts'
+import { copilot } from './copilot.ts'
 import { deepseek } from './deepseek.ts'
 import { geminiCli } from './gemini-cli.ts'
 import { geminiTakeout } from './gemini-takeout.ts'
 import { geminiTakeoutPage } from './gemini-takeout-page.ts'
 import { grok } from './grok.ts'
+import { hermes } from './hermes.ts'
 import type { JsonObject } from './json-value.ts'
+import { kimi, kimiPage } from './kimi.ts'
+import { leChat } from './le-chat.ts'
+import { librechat } from './librechat.ts'
+import { lmStudio } from './lm-studio.ts'
 import { openWebui } from './open-webui.ts'
+import { openaiMessages } from './openai-messages.ts'
+import { perplexity } from './perplexity.ts'
 import type { ElementProvider, Provider, TextProvider } from './provider.ts'
+import { qwen, qwenPage } from './qwen.ts'
+import { sharegpt } from './sharegpt.ts'
+import { transcript } from './transcript.ts'
 import { vivimCapture } from './vivim-capture.ts'
+import { zaiPage } from './zai.ts'
 
-/** In the order in which they are asked whose an element is. */
+/** In the order in which they are asked whose an element or a file is: what says most of itself first. */
 export const PROVIDERS: readonly Provider[] = [
   vivimCapture,
   chatgpt,
   claude,
   deepseek,
+  qwen,
   openWebui,
   grok,
   aiStudio,
   geminiCli,
   geminiTakeout,
-  geminiTakeoutPage,
   claudeCode,
   codex,
+  perplexity,
+  leChat,
+  librechat,
+  lmStudio,
+  kimi,
+  antigravity,
+  hermes,
+  beads,
+  sharegpt,
+  openaiMessages,
+  geminiTakeoutPage,
+  copilot,
+  chatgptPage,
+  kimiPage,
+  qwenPage,
+  zaiPage,
+  transcript,
 ]
 
 export function providerNamed(name: string): Provider | undefined {
