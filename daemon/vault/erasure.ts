@@ -190,3 +190,25 @@ export function dropSeed(sql: Sql, log: number, seq: number): void {
     ])
   sql.run('UPDATE segments SET seed = NULL, closed = 1 WHERE id = ?', [segment.id])
 }
+
+/**
+ * Before a segment is stored: salts of other seeds under its signature are kept singly. Answers whether there are none,
+ * so that its own seed says all. Honest devices write one seed a segment, and no segment over the end of another.
+ */
+export function keepSalts(
+  sql: Sql,
+  log: number,
+  { first, count, seed }: { readonly first: number; readonly count: number; readonly seed?: Uint8Array },
+): boolean {
+  const others = sql
+    .all<{ first: number; seed: Uint8Array | null }>(
+      'SELECT first, seed FROM segments WHERE log = ? AND first < ? AND first + count > ?',
+      [log, first + count, first],
+    )
+    .filter((other) => {
+      const same = other.seed && seed && Buffer.compare(other.seed, seed) === 0
+      return other.first !== first || !same
+    })
+  for (const other of others) if (other.seed) dropSeed(sql, log, other.first)
+  return others.length === 0
+}

@@ -12,7 +12,7 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Authority } from './authority.ts'
 import type { Branches } from './branches.ts'
-import { dropSeed, type ErasedMarkers } from './erasure.ts'
+import { dropSeed, type ErasedMarkers, keepSalts } from './erasure.ts'
 import type { ErasureGuard } from './erasure-guard.ts'
 import type { Erasures } from './erasures.ts'
 import type { FloorPositions } from './floor-positions.ts'
@@ -287,7 +287,8 @@ export class RemoteOperations {
       'SELECT seed, head_hash FROM segments WHERE log = ? AND first = ?',
       [ref, segment.first],
     )
-    const keepsSeed = segment.seed !== undefined && !hollow && (stored === undefined || stored.seed !== null)
+    const alone = keepSalts(sql, ref, segment)
+    const keepsSeed = segment.seed !== undefined && !hollow && alone
     if (stored?.seed && !keepsSeed) dropSeed(sql, ref, segment.first)
     const plain: SqlValue[][] = []
     const salted: SqlValue[][] = []

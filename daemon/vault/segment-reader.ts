@@ -48,6 +48,8 @@ export function readSegments(
     for (const row of rows) {
       // The last signature may cover operations that stand in a branch.
       if (upTo >= head) return { segments, upTo }
+      // One that a later signature of the same operations stands for.
+      if (row.first + row.count <= upTo + 1) continue
       const segment = shipped(sql, log, row, Math.max(row.first, upTo + 1))
       if (segments.length > 0 && bytes + segment.length > maxBytes) return { segments, upTo }
       segments.push(segment)

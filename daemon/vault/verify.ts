@@ -140,7 +140,10 @@ async function verifyLog(
     await pace()
     // The first segment may have begun in what is shared, or before the snapshot.
     const shares = sequence === before && segment.first <= before
-    const follows = segment.first === sequence + 1 && equal(segment.previous_hash, previous)
+    // A signature may cover operations that another one covers as well.
+    const again = sequence > before ? sequence - segment.first + 1 : 0
+    const behind = again > 0 ? hashBefore(sql, log, segment.first) : previous
+    const follows = again >= 0 && behind !== undefined && equal(segment.previous_hash, behind)
     const ended = missing === undefined && segment.first + segment.count <= before + 1
     if (shares ? ended : !follows)
       problems.push({
@@ -176,7 +179,7 @@ async function verifyLog(
         where: where(segment.first),
         message: 'The segment ends in another operation.',
       })
-    for (const row of rows) {
+    for (const row of rows.slice(Math.max(0, again))) {
       sequence++
       const commitment = commitmentIn(row, segment.seed)
       const hash = commitment && chain.hash(sequence, previous, commitment)
@@ -195,7 +198,8 @@ async function verifyLog(
       const hidden = erasures.hiddenKey(log.ref, row.seq)
       if (hidden !== undefined) addToFold(fold, logs, log.ref, row, problems, where(row.seq), hidden)
     }
-    if (rows.length === segment.count && !equal(previous, segment.head_hash))
+    const end = rows.at(-1)?.hash ?? previous
+    if (rows.length === segment.count && !equal(end, segment.head_hash))
       problems.push({
         kind: 'chain',
         where: where(sequence),
@@ -250,6 +254,16 @@ function endsIn(sql: Sql, chain: LogChain, log: LogRow, segment: SegmentRow): bo
     hash = chain.hash(row.seq, hash, commitment)
   }
   return rows.length === segment.count && equal(hash, segment.head_hash)
+}
+
+/** None of a log's first operation, but that of the log it goes on from, or of all beginnings. */
+function hashBefore(sql: Sql, { ref, parent, start }: LogRow, sequence: number): Uint8Array | undefined {
+  if (sequence === 1) return GENESIS_HASH
+  const at = parent !== null && sequence <= start ? parent : ref
+  return sql.get<{ hash: Uint8Array }>('SELECT hash FROM sync_operations WHERE log = ? AND seq = ?', [
+    at,
+    sequence - 1,
+  ])?.hash
 }
 
 function headOf(sql: Sql, log: number): Uint8Array {

@@ -52,8 +52,8 @@ const TAKING_IN: readonly Mutation[] = [
   ['what is erased is stored hollow', 'if (erased || !body) bare.push', 'if (!body) bare.push'],
   [
     'no seed confirms what is hollow',
-    'segment.seed !== undefined && !hollow && (',
-    'segment.seed !== undefined && (',
+    'segment.seed !== undefined && !hollow && alone',
+    'segment.seed !== undefined && alone',
   ],
   ['a clock hears of what it takes in', 'if (!voided) batch.hear({ ms, counter })', ''],
   [
@@ -186,6 +186,13 @@ const LASTING: readonly Mutation[] = [
 ]
 
 const GUARDING: readonly Mutation[] = [
+  {
+    name: 'a seed says only the salts it made',
+    file: REMOTE,
+    rule: 'const keepsSeed = segment.seed !== undefined && !hollow && alone',
+    without: 'const keepsSeed = segment.seed !== undefined && !hollow && (alone || stored?.seed !== null)',
+    tests: ['test/unit/vault/overlapping-segments.test.ts'],
+  },
   {
     name: 'what is erased is counted by when it comes',
     file: 'daemon/vault/erasure-guard.ts',

@@ -44,7 +44,7 @@ export class StolenDevice {
     return encodeCanonical([stamp, ...parts])
   }
 
-  append(bodies: readonly Uint8Array[], seed = SEED): void {
+  append(bodies: readonly Uint8Array[], seed: Uint8Array = SEED): void {
     for (const body of bodies) {
       const sequence = this.#bodies.push(body)
       const commitment = commitmentOf(saltOf(seed, sequence), body)
@@ -53,7 +53,11 @@ export class StolenDevice {
   }
 
   /** What was appended, under one signature, or the end of it. */
-  segment(first: number, last: number, { from = first, seed = SEED } = {}): Uint8Array {
+  segment(
+    first: number,
+    last: number,
+    { from = first, seed = SEED }: { from?: number; seed?: Uint8Array } = {},
+  ): Uint8Array {
     const header = {
       ...this.#id,
       first,
