@@ -14,6 +14,7 @@ import type { Authority } from './authority.ts'
 import { BODY_HEAD_BYTES } from './erasure.ts'
 import type { LogRow, Logs } from './logs.ts'
 import type { Members, StoredMember } from './members.ts'
+import { ownWord } from './own-words.ts'
 import type { Sql } from './sql.ts'
 
 /** A log of the space with the sequence up to which it is stable. */
@@ -55,7 +56,7 @@ export class Acknowledgements {
    * meets through others alone know that it is not away.
    */
   owed(deviceDid: string, anyway = false): Uint8Array | undefined {
-    const said = this.#holdsOf(deviceDid)
+    const said = this.#holdsOf({ device: this.#own, deviceDid })
     const positions = this.#foreignLogs().map((log) => ({ ...log, sequence: this.#heldUpTo(log) }))
     const news =
       anyway || positions.some((position) => this.#saysMore(position, said.get(logName(position)) ?? 0))
@@ -72,7 +73,7 @@ export class Acknowledgements {
   /** The logs of the space, with how far each of the devices that are counted on holds them. */
   stableLogs(now: number): StableLog[] {
     const devices = this.present(now).map(
-      ({ device, deviceDid }): Acknowledging => ({ device, holds: this.#holdsOf(deviceDid) }),
+      (known): Acknowledging => ({ device: known.device, holds: this.#holdsOf(known) }),
     )
     const logs = this.#logs.list(this.#space)
     const known = devices.length > 0 ? devices : [{ device: this.#own, holds: new Map() }]
@@ -143,11 +144,9 @@ export class Acknowledgements {
     )
   }
 
-  #holdsOf(deviceDid: string): Map<string, number> {
-    const row = this.#sql.get<{ holds: Uint8Array | null }>(
-      'SELECT holds FROM devices WHERE space = ? AND id = ?',
-      [this.#space, deviceDid],
-    )
-    return row?.holds ? decodePositions(row.holds) : new Map()
+  #holdsOf(device: { readonly device: Uint8Array; readonly deviceDid: string }): Map<string, number> {
+    const { value } =
+      ownWord<Uint8Array>(this.#sql, { logs: this.#logs, space: this.#space }, device, 'holds') ?? {}
+    return value ? decodePositions(value) : new Map()
   }
 }

@@ -4,12 +4,13 @@ import type { ClockState } from '../../crdt/hlc.ts'
 import { TOMBSTONE } from '../../crdt/merge.ts'
 import { isStable, type StableUpTo } from '../../crdt/stability.ts'
 import { type Stamp, unpackStamps } from '../../crdt/stamps.ts'
-import { Device, REPLICATED_ENTITIES, type ReplicatedEntity } from '../../schema/entities/index.ts'
+import { REPLICATED_ENTITIES, type ReplicatedEntity } from '../../schema/entities/index.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Acknowledgements, StableLog } from './acknowledgements.ts'
 import type { RowName } from './erasure.ts'
 import { floorNumber, isBacked } from './floor-backing.ts'
 import type { OpenVault } from './open-vault.ts'
+import { ownWord } from './own-words.ts'
 
 /** A floor as its row says. */
 export interface KnownFloor extends FloorTerms {
@@ -46,9 +47,7 @@ export class Floors {
     return this.#proposals().find(
       // What this device promised others rely on.
       (floor) =>
-        this.#isApplied(floor) ||
-        this.#keepsTo(this.#deviceDid) === floor.key ||
-        isBacked(this.#vault, floor, this.#acknowledgements),
+        this.#isApplied(floor) || this.#isKept(floor) || isBacked(this.#vault, floor, this.#acknowledgements),
     )
   }
 
@@ -104,7 +103,7 @@ export class Floors {
 
   #keepTo(floor: FloorState): void {
     const { logs, space } = this.#vault
-    if (!this.#isAsked(floor) || this.#keepsTo(this.#deviceDid) === floor.key) return
+    if (!this.#isAsked(floor) || this.#isKept(floor)) return
     const heads = new Map(logs.list(space).map((log) => [logName(log), log]))
     const at = (position: FloorPosition) => heads.get(logName(position))?.head_seq ?? 0
     if (floor.positions.some((position) => position.closed && at(position) > position.sequence)) {
@@ -207,23 +206,18 @@ export class Floors {
     return floor.devices.flatMap((device) => {
       const member = members.list().find((known) => Buffer.compare(known.device, device) === 0)
       const deviceDid = member?.deviceDid ?? (Buffer.compare(device, own) === 0 ? this.#deviceDid : undefined)
-      if (deviceDid === undefined || this.#keepsTo(deviceDid) !== floor.key) return []
-      const row = this.#vault.get<{ clock: Uint8Array }>(
-        'SELECT clock FROM devices WHERE space = ? AND id = ?',
-        [this.#vault.space, deviceDid],
-      )
-      const stamp = row && unpackStamps(row.clock).get(Device.columns.floor.number)
-      return stamp ? [stamp] : []
+      const word = deviceDid === undefined ? undefined : this.#keepsTo({ device, deviceDid })
+      return word?.value === floor.key ? [word.stamp] : []
     })
   }
 
-  #keepsTo(deviceDid: string): string | null {
-    return (
-      this.#vault.get<{ floor: string | null }>('SELECT floor FROM devices WHERE space = ? AND id = ?', [
-        this.#vault.space,
-        deviceDid,
-      ])?.floor ?? null
-    )
+  #keepsTo(device: { readonly device: Uint8Array; readonly deviceDid: string }) {
+    return ownWord<string>(this.#vault, this.#vault, device, 'floor')
+  }
+
+  #isKept({ key }: KnownFloor): boolean {
+    const { device } = this.#vault.logs.deviceOf(this.#vault.ownLog)
+    return this.#keepsTo({ device, deviceDid: this.#deviceDid })?.value === key
   }
 
   #hasTombstone(before: number, stableUpTo: StableUpTo): boolean {

@@ -123,6 +123,25 @@ describe('floors that nothing speaks for', () => {
       { kind: 'INSERT', entity: 'Floor', key, values: { terms, before: x.time } },
       { kind: 'UPDATE', entity: 'Device', key: x.deviceDid, values: { floor: key } },
     )
+    // Nor does it speak for the others.
+    const all = encodeFloorTerms({ positions, devices: [a, b, x].map(({ device }) => device) })
+    put(
+      x,
+      {
+        kind: 'INSERT',
+        entity: 'Floor',
+        key: '00000002-ffffffffffffffff',
+        values: { terms: all, before: x.time },
+      },
+      ...[a, b, x].map(
+        ({ deviceDid }): FactChange => ({
+          kind: 'UPDATE',
+          entity: 'Device',
+          key: deviceDid,
+          values: { floor: '00000002-ffffffffffffffff' },
+        }),
+      ),
+    )
     for (let round = 0; round < 3; round++) {
       for (const honest of [a, b]) {
         pull(honest, x)
