@@ -49,7 +49,7 @@ export function followingClock(change: TextChange, next: number): number | undef
 }
 
 /**
- * Reads the value of a text column as written by that log; undefined when it is void: not readable, too large, with
+ * Reads the value of a text column as written by that log; undefined when it is void: not readable, too large, empty, with
  * anything but plain characters, or with characters of another client. That it follows is for the caller to judge.
  */
 export function readTextChange(value: unknown, log: LogId): TextChange | undefined {
@@ -87,6 +87,7 @@ function judge(update: Uint8Array, client: number): TextChange | undefined {
         return undefined
       if (deleted === client) deletedTo = Math.max(deletedTo, clock + len)
     }
+  if (to === from && ranges === 0) return undefined
   return { client, inserts: to > from, from, to, deletedTo, update }
 }
 

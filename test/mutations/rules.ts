@@ -223,6 +223,60 @@ const GUARDING: readonly Mutation[] = [
   },
 ]
 
+const TEXT = 'test/unit/crdt/text.test.ts'
+
+const ADDING: readonly Mutation[] = [
+  {
+    name: 'an update of a text holds characters of its own client alone',
+    file: 'crdt/text.ts',
+    rule: 'struct.id.client !== client || ',
+    without: '',
+    tests: [TEXT],
+  },
+  {
+    name: 'the client of a text follows from the log and the session',
+    file: 'crdt/text.ts',
+    rule: "hashOf(['vivim/text-client/1', space, device, incarnation, session])",
+    without: "hashOf(['vivim/text-client/1', space, device, incarnation.slice(8), session])",
+    tests: [SIMULATION],
+  },
+  {
+    name: 'an update of a text goes on where its client stood',
+    file: 'crdt/text.ts',
+    rule: 'if (change.inserts && change.from !== next) return undefined',
+    without: '',
+    tests: [TEXT],
+  },
+  {
+    name: 'of two branches under one client the earlier stamp counts',
+    file: 'daemon/vault/text-updates.ts',
+    rule: 'updates.some(({ stamp }) => Buffer.compare(stampBytes(stamp), last) <= 0)',
+    without: 'updates.length === 0',
+    tests: ['test/unit/vault/shared-columns-forks.test.ts'],
+  },
+  {
+    name: 'a branch counts on from what its log had said',
+    file: 'crdt/counter.ts',
+    rule: 'sum += value - (above === null ? 0 : cells.get(above)!.value)',
+    without: 'sum += value',
+    tests: ['test/unit/vault/shared-columns-forks.test.ts'],
+  },
+  {
+    name: 'counters and texts are written by their own kinds alone',
+    file: 'crdt/validity.ts',
+    rule: '!isWrittenBy(operation.kind, column) || ',
+    without: '',
+    tests: ['test/unit/vault/notes-hostile.test.ts'],
+  },
+  {
+    name: 'what is erased leaves no update of a text',
+    file: 'daemon/vault/row-store.ts',
+    rule: 'this.shared.remove(space, entity, key)',
+    without: '',
+    tests: ['test/unit/vault/notes-erased.test.ts'],
+  },
+]
+
 export const MUTATIONS: readonly Mutation[] = [
   ...TAKING_IN,
   ...MERGING,
@@ -230,4 +284,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...BYTES,
   ...LASTING,
   ...GUARDING,
+  ...ADDING,
 ]

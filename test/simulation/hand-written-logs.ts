@@ -74,7 +74,7 @@ function writtenBy({ did, spaceSecret }: Family, { device, key }: FamilyDevice, 
     })
     for (const [index, body] of bodies.entries()) {
       head = chain.hash(first + index, head, commitmentOf(saltOf(seed, first + index), body))
-      operations.push({ device, hash: head, read: readOperation(body) })
+      operations.push({ device, hash: head, log: id, read: readOperation(body) })
       all.push(body)
     }
     const header = {

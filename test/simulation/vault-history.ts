@@ -1,11 +1,13 @@
 import { logName } from '../../crdt/frontier.ts'
+import { privateSpaceId } from '../../crdt/space.ts'
 import { stateDigest } from '../../daemon/vault/state-digest.ts'
-import { ENTITY_BY_NAME } from '../../schema/entities/index.ts'
+import { ENTITY_BY_NAME, NotebookEntry } from '../../schema/entities/index.ts'
 import {
   digestOfState,
   KIND,
   markerOf,
   type PlacedOperation,
+  type ReferenceState,
   readOperation,
   stateOf,
 } from '../support/reference-state.ts'
@@ -26,6 +28,7 @@ interface KnownOperation extends PlacedOperation {
 
 interface KnownLog {
   readonly device: Uint8Array
+  readonly log: PlacedOperation['log']
   readonly operations: KnownOperation[]
 }
 
@@ -35,6 +38,8 @@ interface StoredRow {
   readonly body: Uint8Array | null
 }
 
+/** What their columns hold follows from what was there. */
+const ADDS_UP: ReadonlySet<Intent['kind']> = new Set(['COUNTER', 'TEXT'])
 const AHEAD_MS = 5 * 60 * 1_000
 /** The clock carries a full counter into its milliseconds; nothing here writes so much. */
 const CLOCK_SLACK_MS = 1
@@ -45,11 +50,13 @@ const CLOCK_SLACK_MS = 1
  */
 export class History {
   readonly #logs = new Map<string, KnownLog>()
+  readonly #spaceId: Uint8Array
   readonly #spaceSecret: Uint8Array
   readonly #reads = new Map<string, ReturnType<typeof readOperation>>()
   operations = 0
 
-  constructor(spaceSecret: Uint8Array) {
+  constructor(did: string, spaceSecret: Uint8Array) {
+    this.#spaceId = privateSpaceId(did)
     this.#spaceSecret = spaceSecret
   }
 
@@ -67,7 +74,13 @@ export class History {
     for (const { seq, hash, body } of rows) {
       if (!body) problems.push(`operation ${seq} was hollow before anybody saw it`)
       else
-        known.operations[seq - 1] = { device: log.device, hash, read: this.#read(hash, body), acknowledged }
+        known.operations[seq - 1] = {
+          device: known.device,
+          log: known.log,
+          hash,
+          read: this.#read(hash, body),
+          acknowledged,
+        }
       fresh++
     }
     this.operations += fresh
@@ -85,10 +98,11 @@ export class History {
         read.kind === KIND[kind] &&
         read.table === entity.number &&
         read.key === key &&
-        read.columns.size === Object.keys(values).length &&
-        Object.entries(values).every(
-          ([column, value]) => read.columns.get(entity.columns[column]!.number) === value,
-        )
+        (ADDS_UP.has(kind) ||
+          (read.columns.size === Object.keys(values).length &&
+            Object.entries(values).every(
+              ([column, value]) => read.columns.get(entity.columns[column]!.number) === value,
+            )))
       return told ? [] : [`a ${kind} of ${name} ${key} is not in the log as it was made`]
     })
   }
@@ -176,6 +190,7 @@ export class History {
     const state = stateOf(all, this.#spaceSecret)
     if (stateDigest(vault, vault.logs, vault.space) !== digestOfState(state))
       problems.push('does not show the fold of all operations')
+    problems.push(...notesUnlike(vault, state))
     const erased = new Set(state.erased.map(({ table, marker }) => `${table} ${hex(marker)}`))
     const isErased = ({ read: { table, key } }: PlacedOperation) =>
       typeof key === 'string' && erased.has(`${table} ${hex(markerOf(this.#spaceSecret, table, key))}`)
@@ -198,9 +213,15 @@ export class History {
     return all.flatMap(({ read: { table, key, columns } }) => {
       if (typeof key !== 'string' || !markers.has(`${table} ${hex(markerOf(this.#spaceSecret, table, key))}`))
         return []
-      return [...columns.values()].filter(
-        (value): value is string => typeof value === 'string' && value.startsWith('word-'),
-      )
+      return [...columns.values()].flatMap((value) => {
+        if (typeof value === 'string') return value.startsWith('word-') ? [value] : []
+        // An update holds what it inserts as it was typed.
+        return value instanceof Uint8Array
+          ? (Buffer.from(value)
+              .toString('latin1')
+              .match(/word-\d+-\w+-end/g) ?? [])
+          : []
+      })
     })
   }
 
@@ -213,7 +234,11 @@ export class History {
 
   #log({ device, incarnation }: { device: Uint8Array; incarnation: Uint8Array }): KnownLog {
     const name = logName({ device, incarnation })
-    const log = this.#logs.get(name) ?? { device, operations: [] }
+    const log: KnownLog = this.#logs.get(name) ?? {
+      device,
+      log: { space: this.#spaceId, incarnation },
+      operations: [],
+    }
     this.#logs.set(name, log)
     return log
   }
@@ -225,6 +250,22 @@ export class History {
   #headOf({ vault }: VaultReplica): number {
     return vault.logs.list(vault.space).find(({ ref }) => ref === vault.ownLog)!.head_seq
   }
+}
+
+/** The state digest says which edits and counts there are; here is what they come to. */
+function notesUnlike(vault: VaultReplica['vault'], { rows }: ReferenceState): string[] {
+  return rows.flatMap(({ table, key, shared }) => {
+    if (table !== NotebookEntry.number) return []
+    const row = vault.get<{ body: string | null; tally: number | null }>(
+      'SELECT body, tally FROM notebook_entries WHERE id = ?',
+      [key],
+    )
+    const cellOf = (number: number) => shared.find(({ column }) => column === number)?.value ?? null
+    const { body, tally } = NotebookEntry.columns
+    return row?.body === cellOf(body.number) && row?.tally === cellOf(tally.number)
+      ? []
+      : [`note ${key} is not what its edits make of it`]
+  })
 }
 
 function lastAcknowledged(operations: readonly KnownOperation[]): number {

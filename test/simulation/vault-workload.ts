@@ -1,6 +1,6 @@
 import { rowsOfConversation } from '../../daemon/vault/conversation-rows.ts'
 import type { OpenVault } from '../../daemon/vault/open-vault.ts'
-import type { FactChange, VaultTransaction } from '../../daemon/vault/vault.ts'
+import type { AddingChange, FactChange, VaultTransaction } from '../../daemon/vault/vault.ts'
 import { ENTITY_BY_NAME, type ReplicatedEntityName } from '../../schema/entities/index.ts'
 import type { SeededRandom } from '../support/seed.ts'
 import type { Intent } from './vault-history.ts'
@@ -13,6 +13,9 @@ const ENTITIES: readonly ReplicatedEntityName[] = [
   'MessageVersion',
   'ConversationTag',
   'Device',
+  'Notebook',
+  'NotebookEntry',
+  'NotebookEntry',
 ]
 /** So few that devices meet on the same rows. */
 const KEYS_OF_EACH = 5
@@ -36,17 +39,35 @@ export class Workload {
     const many = this.#random.next() < 0.01
     const count = many ? MANY : 1 + this.#random.integer(4)
     const wanted = Array.from({ length: count }, () => this.#change())
-    let made: readonly FactChange[] = []
+    const made: (FactChange | AddingChange)[] = []
     vault.transact((tx) => {
-      made = wanted.filter((change) => isPossible(tx, change))
-      tx.write(made)
+      for (const change of wanted) {
+        const possible = isPossible(tx, change) ? this.#meant(tx, change) : undefined
+        if (!possible) continue
+        made.push(possible)
+        tx.write([possible])
+      }
     })
-    return made.map(({ kind, entity, key, values = {} }) => ({
-      kind,
-      entity,
-      key,
-      values: values as Intent['values'],
+    return made.map((change) => ({
+      kind: change.kind,
+      entity: change.entity,
+      key: change.key,
+      values: ('values' in change ? (change.values ?? {}) : {}) as Intent['values'],
     }))
+  }
+
+  /** Of an entry mostly its note is edited, somewhere in what it is, or something is counted. */
+  #meant(tx: VaultTransaction, change: FactChange): FactChange | AddingChange {
+    const { next, integer } = this.#random
+    const { kind, entity, key } = change
+    if (entity !== 'NotebookEntry' || kind !== 'UPDATE') return change
+    if (next() < 0.4) return { kind: 'COUNTER', entity, key, amounts: { tally: integer(9) - 4 } }
+    const body = tx.get<{ body: string | null }>('SELECT body FROM notebook_entries WHERE id = ?', [
+      key,
+    ])?.body
+    const at = integer((body?.length ?? 0) + 1)
+    const gone = next() < 0.4 ? Math.min(integer(30), (body?.length ?? 0) - at) : 0
+    return { kind: 'TEXT', entity, key, edits: { body: [{ at, delete: gone, insert: this.#word() }] } }
   }
 
   /** Erases a row, or a conversation with what is in it. */
@@ -100,6 +121,8 @@ export class Workload {
         return some({ content_hash: this.#word(), parts_json: JSON.stringify([integer(1_000)]) })
       case 'ConversationTag':
         return { ...some({ tag: this.#word() }), ...parent }
+      case 'NotebookEntry':
+        return some({ notebook_id: this.#key('Notebook'), title: this.#word(), sort_order: integer(9) / 8 })
       default:
         return { name: this.#word() }
     }

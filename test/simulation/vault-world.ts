@@ -52,7 +52,7 @@ export class VaultWorld implements Disposable {
     this.#strangers = strangers
     this.#folder = join(family.folder, createHash('sha256').update(seed).digest('hex').slice(0, 16))
     mkdirSync(this.#folder)
-    this.history = new History(family.spaceSecret)
+    this.history = new History(family.did, family.spaceSecret)
     this.#jumps = random.next() < 0.5
     this.#workload = new Workload(random, random.next() < 0.5)
     const introduced = random.next() < 0.85

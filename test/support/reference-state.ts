@@ -1,6 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import { decode, encode, rfc8949EncodeOptions } from 'cborg'
 import { type Column, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
+import { isCount, type SharedCell, sharedCells, sharedColumnsOf } from './reference-shared.ts'
 
 /**
  * What a set of operations comes to, worked out from their bytes: a second implementation of the merge rules and of
@@ -13,6 +14,7 @@ export interface PlacedOperation {
   readonly device: Uint8Array
   /** 32 bytes. */
   readonly hash: Uint8Array
+  readonly log: { readonly space: Uint8Array; readonly incarnation: Uint8Array }
   readonly read: ReadOperation
 }
 
@@ -33,7 +35,7 @@ interface Cell {
   readonly value: Value
 }
 
-export const KIND = { INSERT: 1, UPDATE: 2, DELETE: 3, UNDELETE: 4, ERASE: 5 } as const
+export const KIND = { INSERT: 1, UPDATE: 2, DELETE: 3, UNDELETE: 4, ERASE: 5, COUNTER: 6, TEXT: 7 } as const
 const TOMBSTONE = 0
 const KEY_BYTES = 512
 const JSON_LEVELS = 1_000
@@ -65,17 +67,35 @@ function judge({ kind, table, key, columns }: Omit<ReadOperation, 'judgement'>):
   if (!entity || !Object.values<number>(KIND).includes(kind)) return 'unknown'
   if (typeof key === 'string' && (key === '' || !isText(key) || Buffer.byteLength(key) > KEY_BYTES))
     return 'void'
+  if (kind === KIND.TEXT && columns.size !== 1) return 'void'
   const known = Object.values<Column>(entity.columns)
   const told = [...columns].map(([number, value]) => ({
     column: known.find((column) => column.number === number),
     value,
   }))
-  if (told.some(({ column, value }) => column && value !== null && !fits(column, value))) return 'void'
+  if (told.some(({ column }) => column && kind !== kindOf(column) && addsUp(kind, column))) return 'void'
+  if (told.some(({ column, value }) => column && !holds(column, value))) return 'void'
   const strange = told.some(
     ({ column, value }) =>
       !column || (value !== null && column.oneOf && !column.oneOf.some((name) => name === value)),
   )
   return strange ? 'unknown' : 'valid'
+}
+
+/** The kind that alone writes counters, or texts. */
+function kindOf({ type }: Column): number | undefined {
+  if (type === 'counter') return KIND.COUNTER
+  return type === 'shared_text' ? KIND.TEXT : undefined
+}
+
+function addsUp(kind: number, column: Column): boolean {
+  return kind === KIND.COUNTER || kind === KIND.TEXT || kindOf(column) !== undefined
+}
+
+function holds(column: Column, value: Value): boolean {
+  if (column.type === 'counter') return isCount(value)
+  if (column.type === 'shared_text') return value instanceof Uint8Array
+  return value === null || fits(column, value)
 }
 
 function fits({ type }: Column, value: Value): boolean {
@@ -120,6 +140,8 @@ export interface ReferenceRow {
   readonly table: number
   readonly key: string
   readonly cells: ReadonlyMap<number, Cell>
+  /** Its counters and texts, by number. */
+  readonly shared: readonly SharedCell[]
 }
 
 export interface ReferenceState {
@@ -130,7 +152,11 @@ export interface ReferenceState {
 
 /** The rows that a set of operations makes, whatever order it is given in. */
 export function stateOf(operations: Iterable<PlacedOperation>, spaceSecret: Uint8Array): ReferenceState {
-  const rows = new Map<string, { table: number; key: string; cells: Map<number, Cell> }>()
+  const rows = new Map<
+    string,
+    { table: number; key: string; cells: Map<number, Cell>; shared: SharedCell[] }
+  >()
+  const adding = new Map<string, PlacedOperation[]>()
   const erased = new Map<string, { table: number; marker: Uint8Array }>()
   for (const write of operations) {
     const { kind, table, key, columns, judgement } = write.read
@@ -140,12 +166,24 @@ export function stateOf(operations: Iterable<PlacedOperation>, spaceSecret: Uint
       continue
     }
     const name = `${table} ${key}`
-    const row = rows.get(name) ?? { table, key, cells: new Map<number, Cell>() }
+    if (kind === KIND.COUNTER || kind === KIND.TEXT) {
+      adding.set(name, [...(adding.get(name) ?? []), write])
+      continue
+    }
+    const row = rows.get(name) ?? { table, key, cells: new Map<number, Cell>(), shared: [] }
     rows.set(name, row)
     for (const [column, value] of writesOf(kind, columns)) {
       const present = row.cells.get(column)
       if (!present || compareWrites(write, present.write) > 0) row.cells.set(column, { write, value })
     }
+  }
+  for (const [name, operations] of adding) {
+    const { table, key } = operations[0]!.read
+    const shared = sharedCells(table, operations)
+    // A row of which all is void is none.
+    if (shared.length === 0) continue
+    const cells = rows.get(name)?.cells ?? new Map<number, Cell>()
+    rows.set(name, { table, key: String(key), cells, shared })
   }
   const left = [...rows.values()].filter(
     ({ table, key }) =>
@@ -178,7 +216,8 @@ export function digestOfState({ rows, erased }: ReferenceState): string {
   const digest = createHash('sha256').update('vivim/state/1')
   for (const { number } of REPLICATED_ENTITIES.toSorted((a, b) => a.number - b.number)) {
     for (const row of rows)
-      if (row.table === number) digest.update(canonical([row.table, row.key, entriesOf(row)]))
+      if (row.table === number)
+        digest.update(canonical([row.table, row.key, entriesOf(row), ...sharedOf(row)]))
     for (const { table, marker } of erased) if (table === number) digest.update(canonical([table, marker]))
   }
   return digest.digest('hex')
@@ -196,6 +235,12 @@ function entriesOf({ cells }: ReferenceRow): unknown[] {
       write.hash.subarray(0, 8),
       createHash('sha256').update(canonical(value)).digest(),
     ])
+}
+
+/** Nothing of a table without counters and texts, and of a deleted row. */
+function sharedOf({ table, cells, shared }: ReferenceRow): unknown[] {
+  if (sharedColumnsOf(table).length === 0 || cells.get(TOMBSTONE)?.value === 1) return []
+  return [shared.map(({ entry }) => entry)]
 }
 
 function stampBytes({ ms, counter, tag }: ReadOperation): Uint8Array {
