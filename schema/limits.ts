@@ -40,6 +40,8 @@ export const LIMITS = {
 
   /** Logs of one space: a device has one, and one more after each restore or fork. */
   spaceLogs: 1_024,
+  /** Logs of one device: a restore or a fork every month for ten years. Half of what its cut-offs can name. */
+  deviceLogs: 128,
   /** An operation stamped further ahead of our clock waits until it is due; ms. */
   clockAheadMs: 5 * 60 * 1000,
   /** With nobody to compare with, a device trusts its clock so far beyond the newest stamp it knows; ms. */

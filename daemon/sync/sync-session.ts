@@ -58,6 +58,7 @@ export interface SyncSessionOptions {
   /** A fork was found: every session of this space is to begin anew. */
   readonly onForked: () => void
   readonly onMembers: (members: ReplicaMembers) => void
+  readonly count?: (name: string, by: number) => void
   readonly onInSync: (session: SyncSession, totals: SyncTotals) => void
   readonly onAudited: (session: SyncSession, audited: Audited) => void
 }
@@ -336,7 +337,8 @@ export class SyncSession {
     this.#options
       .replicate('apply', { segments })
       .then((applied) => {
-        const { frontier, missingBlobs, parted } = applied
+        const { frontier, missingBlobs, parted, passedOver } = applied
+        if (passedOver > 0) this.#options.count?.('sync.logs.passed-over', passedOver)
         this.#event({ type: 'applied', frontier, missingBlobs, setAside: parted.length > 0 })
         this.#parted(applied)
       })

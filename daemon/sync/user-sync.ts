@@ -380,6 +380,7 @@ export class UserSync {
       initiator,
       replicate,
       log,
+      count,
       deviceOf: (members, peerId) => {
         this.#devices.update(members)
         const device = this.#devices.at(peerId)

@@ -99,6 +99,25 @@ export class Authority {
     return verdict
   }
 
+  /** Whether a cut-off of its device names that log. */
+  isNamedByCutOff({ device, incarnation }: Pick<LogRow, 'device' | 'incarnation'>): boolean {
+    return this.#cutOffNames(device).has(Buffer.from(incarnation).toString('hex'))
+  }
+
+  /** How many logs of a device its cut-offs name. */
+  namedByCutOffs(device: Uint8Array): number {
+    return this.#cutOffNames(device).size
+  }
+
+  #cutOffNames(device: Uint8Array): Set<string> {
+    const records = [...this.#records.cutOffs.values()]
+    return new Set(
+      records
+        .filter((record) => Buffer.compare(record.device, device) === 0)
+        .flatMap(({ logs }) => logs.map(({ incarnation }) => Buffer.from(incarnation).toString('hex'))),
+    )
+  }
+
   /** Whether these operations of a log reach the position one of its cut-offs names. */
   reachesCutOff({ device, incarnation }: LogRow, first: number, last: number): boolean {
     return [...this.#records.cutOffs.values()].some(

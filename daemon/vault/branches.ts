@@ -2,8 +2,6 @@ import { branchName } from '../../crdt/branch.ts'
 import type { LogNode } from '../../crdt/frontier.ts'
 import { GENESIS_HASH } from '../../crdt/log.ts'
 import type { SegmentHeader } from '../../crdt/segment.ts'
-import { VivimError } from '../../schema/errors.ts'
-import { LIMITS } from '../../schema/limits.ts'
 import { dropSeed } from './erasure.ts'
 import type { LogRow } from './logs.ts'
 import { splitCells } from './split-cells.ts'
@@ -68,10 +66,6 @@ export class Branches {
 
   /** An empty branch after `sequence - 1` of `parent`, for operations beginning with that hash. */
   begin(parent: LogRow, { sequence, hash }: LogNode): LogRow {
-    const { n } = this.#sql.get<{ n: number }>('SELECT count(*) AS n FROM logs WHERE space = ?', [
-      this.#space,
-    ])!
-    if (n >= LIMITS.spaceLogs) throw new VivimError('TooLarge', 'That space has too many logs.')
     const origin = parent.origin ?? parent.incarnation
     const name = branchName(parent.device, origin, hash)
     this.#sql.run(

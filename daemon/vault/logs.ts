@@ -3,7 +3,6 @@ import { type Frontier, frontierDigest, type LogPosition } from '../../crdt/fron
 import { GENESIS_HASH } from '../../crdt/log.ts'
 import type { DeviceOfLog } from '../../crdt/stamps.ts'
 import { VivimError } from '../../schema/errors.ts'
-import { LIMITS } from '../../schema/limits.ts'
 import type { Sql } from './sql.ts'
 
 export interface LogRow {
@@ -22,10 +21,15 @@ export interface LogRow {
   readonly suspect: number | null
 }
 
+const NONE: ReadonlySet<number> = new Set()
+
 /** The logs this vault knows. */
 export class Logs {
   readonly #sql: Sql
   readonly #devices = new Map<number, { tag: Uint8Array; device: Uint8Array }>()
+
+  /** Of these, the ones that are no part of a frontier. */
+  surplus: (logs: readonly LogRow[]) => ReadonlySet<number> = () => NONE
 
   constructor(sql: Sql) {
     this.#sql = sql
@@ -66,10 +70,8 @@ export class Logs {
     ])
   }
 
-  /** An empty log; answers this database's number of it. @throws VivimError `TooLarge` beyond the space's limit */
+  /** An empty log; answers this database's number of it. */
   add(space: number, { device, incarnation }: Pick<LogPosition, 'device' | 'incarnation'>): number {
-    const { n } = this.#sql.get<{ n: number }>('SELECT count(*) AS n FROM logs WHERE space = ?', [space])!
-    if (n >= LIMITS.spaceLogs) throw new VivimError('TooLarge', 'That space has too many logs.')
     this.#sql.run(
       'INSERT INTO logs (space, device, incarnation, head_seq, head_hash) VALUES (?, ?, ?, 0, ?)',
       [space, device, incarnation, GENESIS_HASH],
@@ -83,8 +85,12 @@ export class Logs {
 
   /** The heads of all logs that hold something; a branch counts from its first operation. */
   frontier(space: number): Frontier {
-    return this.list(space)
-      .filter(({ head_seq, start, suspect }) => head_seq >= start && suspect === null)
+    const logs = this.list(space)
+    const surplus = this.surplus(logs)
+    return logs
+      .filter(
+        ({ ref, head_seq, start, suspect }) => head_seq >= start && suspect === null && !surplus.has(ref),
+      )
       .map(({ device, incarnation, head_seq, head_hash, start }) => ({
         device,
         incarnation,

@@ -21,6 +21,7 @@ import { forgetRows } from './forgetting.ts'
 import { Forks } from './forks.ts'
 import { HeldOperations } from './held-operations.ts'
 import { Incarnations, type OwnLog } from './incarnations.ts'
+import { LogQuota } from './log-quota.ts'
 import { Logs } from './logs.ts'
 import { Members } from './members.ts'
 import { MembershipRecords } from './membership-records.ts'
@@ -203,6 +204,7 @@ class FileVault implements OpenVault {
       ownLog: () => this.ownLog,
       verify: options.verify,
       guard,
+      quota: new LogQuota(logs, this.authority, space),
       isCertified: (writer) => Buffer.compare(writer, device) === 0 || this.members.has(writer),
       floors: this.floorPositions,
     })

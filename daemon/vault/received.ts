@@ -27,6 +27,8 @@ export interface Received {
   readonly apart: readonly Pick<LogRow, 'device' | 'incarnation'>[]
   /** Segments that prove a fork found just now. */
   readonly evidence: readonly Uint8Array[]
+  /** Segments of logs beyond those that are taken of one device. */
+  readonly passedOver: number
 }
 
 /** Of a commit that changed no facts. */
@@ -43,6 +45,7 @@ export function nothingReceived(clock: ClockState): Received {
     ownLogGrew: false,
     apart: [],
     evidence: [],
+    passedOver: 0,
   }
 }
 
@@ -61,6 +64,7 @@ export class Batch {
   readonly evidence: Uint8Array[] = []
   readonly now: number
   operations = 0
+  passedOver = 0
   #clock: ClockState
 
   constructor(clock: ClockState, now: number) {
@@ -94,6 +98,7 @@ export class Batch {
       ownLogGrew: this.grown.has(ownLog),
       apart: this.apart,
       evidence: this.evidence,
+      passedOver: this.passedOver,
     }
   }
 }

@@ -18,6 +18,7 @@ import type { Erasures } from './erasures.ts'
 import type { FloorPositions } from './floor-positions.ts'
 import type { Forks } from './forks.ts'
 import type { HeldOperations } from './held-operations.ts'
+import type { LogQuota } from './log-quota.ts'
 import type { LogRow, Logs } from './logs.ts'
 import { Batch, type Received } from './received.ts'
 import { operationsIn, refold } from './refold.ts'
@@ -44,6 +45,7 @@ export interface RemoteOperationsOptions {
   readonly isCertified: (device: Uint8Array) => boolean
   readonly authority: Authority
   readonly guard: ErasureGuard
+  readonly quota: LogQuota
   readonly voids: VoidOperations
   readonly floors: FloorPositions
 }
@@ -133,6 +135,10 @@ export class RemoteOperations {
       throw new VivimError('Forbidden', 'A device that is not certified wrote that segment.')
     const last = segment.first + segment.count - 1
     const log = this.#deps.logs.find(this.#deps.space, segment)
+    if (!log && !this.#deps.quota.admits(segment)) {
+      batch.passedOver++
+      return
+    }
     const head = log?.head_seq ?? 0
     const forked = log !== undefined && this.#deps.branches.isForked(log)
     const missing = log && this.#deps.floors.missingUpTo(log.ref)
@@ -208,7 +214,8 @@ export class RemoteOperations {
     const arrived = this.#chain(segment, sequence - 1, previous, parent)!
     if (!parent || (parent.head_seq === sequence - 1 && !branches.isForked(parent)))
       this.#take(parent ?? this.#newLog(segment), segment, arrived, batch)
-    else this.#fork(parent, place, segment, arrived, batch)
+    else if (this.#deps.quota.admitsFork(parent)) this.#fork(parent, place, segment, arrived, batch)
+    else batch.passedOver++
   }
 
   /** An operation beside the one that follows its predecessor here: both are kept, each on a branch of its own. */

@@ -59,6 +59,8 @@ export interface ReplicaActions extends AuditActions {
     readonly missingBlobs: readonly Uint8Array[]
     /** Logs to ask the other device about: what it sent of them follows nothing here. */
     readonly parted: readonly ForkQuery[]
+    /** Segments of logs beyond those that are taken of one device. */
+    readonly passedOver: number
     /** Segments that prove a fork found just now. */
     readonly evidence: readonly Uint8Array[]
   }
@@ -149,13 +151,16 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
     },
     read: ({ log, maxBytes }) => vault.readSegments(log, maxBytes),
     apply: ({ segments }) => {
-      const { operations, apart, evidence } = takeIn(options, (follow) => vault.receive(segments, follow))
+      const { operations, apart, evidence, passedOver } = takeIn(options, (follow) =>
+        vault.receive(segments, follow),
+      )
       return {
         frontier: vault.logs.frontier(vault.space),
         operations,
         missingBlobs: blobs.missing(LIMITS.syncBlobsAsked),
         parted: queriesOf(vault, apart),
         evidence,
+        passedOver,
       }
     },
     compareHeads: ({ heads }) => {

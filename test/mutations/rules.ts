@@ -187,6 +187,20 @@ const LASTING: readonly Mutation[] = [
 
 const GUARDING: readonly Mutation[] = [
   {
+    name: 'of one device so many logs are taken in',
+    file: 'daemon/vault/log-quota.ts',
+    rule: 'if (present.length >= LIMITS.deviceLogs) return false',
+    without: '',
+    tests: ['test/unit/vault/log-quota.test.ts'],
+  },
+  {
+    name: 'a log that a cut-off names is taken in whatever was before',
+    file: 'daemon/vault/log-quota.ts',
+    rule: 'return this.#authority.isNamedByCutOff(id) || ',
+    without: 'return ',
+    tests: ['test/unit/vault/log-quota.test.ts'],
+  },
+  {
     name: 'a seed says only the salts it made',
     file: REMOTE,
     rule: 'const keepsSeed = segment.seed !== undefined && !hollow && alone',
