@@ -136,6 +136,8 @@ export const LIMITS = {
   listFileBytes: 64 * 1024 * 1024,
   /** Entries in an archive, and the ratio of unpacked to packed bytes of one entry. */
   archiveEntries: 100_000,
+  /** Archives inside of archives are held in memory while they are read; bytes. */
+  nestedArchiveBytes: 128 * 1024 * 1024,
   archiveRatio: 100,
   /** Skipped or failed items a report lists by name; the counts are always whole. */
   reportErrors: 100,

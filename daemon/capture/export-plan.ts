@@ -3,7 +3,7 @@ import { jsonElements } from './json-array-stream.ts'
 import { elementProvidersUnder, providerNamed, providerOf, textProviderOf } from './providers/index.ts'
 import { isObject, type JsonObject, list, text } from './providers/json-value.ts'
 import type { Provider } from './providers/provider.ts'
-import type { Source } from './sources/source.ts'
+import type { Source, SourceProblem } from './sources/source.ts'
 import { beginningOf, utf8Chunks } from './utf8-chunks.ts'
 
 export interface ExportFile {
@@ -18,6 +18,10 @@ export interface ExportPlan {
   readonly files: readonly ExportFile[]
   /** Files that look like a part of the export and cannot be read, or should be there and are not. */
   readonly damaged: readonly string[]
+  /** Archives inside that were refused, and why. */
+  readonly problems: readonly SourceProblem[]
+  /** Files that were looked into and hold nothing this node knows. */
+  readonly others: number
 }
 
 /** A file is known by one of its first elements: the very first may be the broken one. */
@@ -37,20 +41,24 @@ export async function planExport(source: Source, wanted?: string): Promise<Expor
   const files: ExportFile[] = []
   const damaged: string[] = []
   const parts = new Set<string>()
+  let others = 0
   for (const { name, size } of [...entries].sort(byName)) {
     const found = await lookInto(source, name)
     for (const part of found.manifest) parts.add(part)
     const { provider } = found
     if (provider && (wanted === undefined || provider.name === wanted)) files.push({ name, size, provider })
     else if (!provider && found.broken) damaged.push(name)
+    else if (found.manifest.length === 0) others++
   }
   const names = entries.map(({ name }) => name)
   damaged.push(
     ...[...parts].filter((part) => !names.some((name) => name === part || name.endsWith(`/${part}`))),
   )
   const [first] = files
-  if (first) return { provider: first.provider, files, damaged }
-  if (damaged.length > 0) throw new VivimError('Corrupt', 'The export is damaged or cut off.')
+  const problems = source.problems ?? []
+  if (first) return { provider: first.provider, files, damaged, problems, others }
+  if (damaged.length + problems.length > 0)
+    throw new VivimError('Corrupt', 'The export is damaged or cut off.')
   throw new VivimError('InvalidParams', 'No export that this node can read was found there.', {
     hint: 'See what it can read with `vivimd call capture.providers`.',
   })

@@ -28,6 +28,8 @@ export type ExportItem =
   | { readonly kind: 'broken'; readonly where: string; readonly provider: string; readonly message: string }
   /** A file that could not be read on; no element of its own. */
   | { readonly kind: 'damaged'; readonly where: string; readonly message: string }
+  /** Files that hold no conversations; no element. */
+  | { readonly kind: 'others'; readonly reason: string; readonly count: number }
 
 const FLAWS: Record<Flaw, string> = {
   'not-json': 'This is not JSON.',
@@ -41,6 +43,8 @@ const FLAWS: Record<Flaw, string> = {
 export async function* readExport(source: Source, plan: ExportPlan, skip = 0): AsyncGenerator<ExportItem> {
   for (const name of plan.damaged)
     yield { kind: 'damaged', where: name, message: 'This part of the export is missing or damaged.' }
+  for (const { name, message } of plan.problems) yield { kind: 'damaged', where: name, message }
+  if (plan.others > 0) yield { kind: 'others', reason: 'a file without conversations', count: plan.others }
   let left = skip
   for (const file of plan.files) {
     try {

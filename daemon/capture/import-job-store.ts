@@ -131,6 +131,15 @@ export function countSkipped(sql: Sql, id: string, reason: string): void {
   )
 }
 
+/** A count that is known at once; said again after a crash, it is the same. */
+export function setSkipped(sql: Sql, id: string, reason: string, count: number): void {
+  sql.run(
+    `INSERT OR REPLACE INTO import_report_lines (job_id, kind, reason, place, count)
+     VALUES (?, 'skipped', ?, '', ?)`,
+    [id, reason, count],
+  )
+}
+
 /** Names one failure, while there is room for names; the counts are whole in any case. */
 export function addError(sql: Sql, id: string, where: string, code: string, message: string): void {
   sql.run(

@@ -13,6 +13,7 @@ import {
   restartJob,
   type StoredSource,
   setJobTotal,
+  setSkipped,
   uploadOf,
 } from './import-job-store.ts'
 import { type CaptureResult, captureConversation, isErasedConflict, recordAttempt } from './pipeline.ts'
@@ -58,6 +59,7 @@ export async function runImport(job: JobRow, run: ImportRun): Promise<boolean> {
       if (signal.aborted) return false
       if (item.kind === 'damaged')
         vault.transact((tx) => addError(tx, job.id, item.where, 'Corrupt', item.message))
+      else if (item.kind === 'others') vault.transact((tx) => setSkipped(tx, job.id, item.reason, item.count))
       else {
         store(run, job, item)
         done++
@@ -92,7 +94,7 @@ async function counted(
   return total
 }
 
-type Element = Exclude<ExportItem, { kind: 'damaged' }>
+type Element = Exclude<ExportItem, { kind: 'damaged' | 'others' }>
 
 /** Stores one element and moves the job's position in one transaction, or counts the failure in another. */
 function store(run: ImportRun, job: JobRow, item: Element): void {

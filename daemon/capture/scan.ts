@@ -20,6 +20,10 @@ export async function scanExport(
   let to: number | null = null
   for await (const item of readExport(source, plan)) {
     options.signal.throwIfAborted()
+    if (item.kind === 'others') {
+      skipped.set(item.reason, item.count)
+      continue
+    }
     if (item.kind !== 'parsed') {
       const { where, message } = item
       if (errors.length < LIMITS.reportErrors) errors.push({ where, code: 'Corrupt', message })

@@ -10,13 +10,16 @@ import { VivimError } from '../../schema/errors.ts'
 import { chatgptConversation } from '../demo/samples/chatgpt-export.ts'
 import { claudeConversation } from '../demo/samples/claude-export.ts'
 import { readSamples } from '../demo/samples/pack.ts'
+import { REPOSITORY } from '../support/repository.ts'
 import { type SeededRandom, testRandom } from '../support/seed.ts'
 import { shared } from '../support/shared.ts'
 import { temporaryVault } from '../support/temporary-vault.ts'
 
-const MUTATIONS = 10_000
+const MUTATIONS = process.env.VIVIM_TEST_LONG === '1' ? 100_000 : 2_000
+/** Resident memory may grow by this much while files of a few kilobytes are read, however broken. */
+const MAX_GROWTH_BYTES = 400e6
 
-/** Good files: our own samples, and what others wrote where it is present. */
+/** Good files: our own samples and one or more of every form, and what others wrote where it is present. */
 function goodFiles(): Buffer[] {
   const own = [
     readSamples('chatgpt').slice(0, 3).map(chatgptConversation),
@@ -25,12 +28,18 @@ function goodFiles(): Buffer[] {
       .map((chat) => claudeConversation(chat, 'account')),
   ]
   const folder = shared('exports')
-  const others = folder
-    ? ['chatgpt', 'claude-ai'].flatMap((name) =>
-        readdirSync(join(folder, name)).map((file) => readFileSync(join(folder, name, file))),
-      )
-    : []
-  return [...own.map((conversations) => Buffer.from(JSON.stringify(conversations))), ...others]
+  return [
+    ...own.map((conversations) => Buffer.from(JSON.stringify(conversations))),
+    ...filesIn(join(REPOSITORY, 'test', 'fixtures'), (name) => !name.endsWith('.expected')),
+    ...(folder ? filesIn(folder, (name) => /\.jsonl?$/.test(name)) : []),
+  ]
+}
+
+function filesIn(folder: string, wanted: (name: string) => boolean): Buffer[] {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((item) => item.isFile())
+  return files
+    .filter(({ name }) => wanted(name))
+    .map(({ parentPath, name }) => readFileSync(join(parentPath, name)))
 }
 
 /** Damage as disks and networks do it. */
@@ -70,9 +79,11 @@ const WRONG: readonly unknown[] = [
   '__proto__',
 ]
 
-/** Valid JSON of the wrong shape: values of other types, missing fields, links to anywhere. */
-function misshapen(good: Buffer, random: SeededRandom): Buffer {
-  const value: unknown = JSON.parse(good.toString('utf8'))
+/** Valid JSON of the wrong shape: values of other types, missing fields, links to anywhere. Undefined for other files. */
+function misshapen(good: Buffer, random: SeededRandom): Buffer | undefined {
+  const lines = valuesOf(good)
+  if (!lines) return undefined
+  const value = lines.length === 1 ? lines[0] : lines
   const places: [holder: Record<string, unknown>, key: string][] = []
   const keys: string[] = []
   const visit = (holder: unknown): void => {
@@ -92,26 +103,39 @@ function misshapen(good: Buffer, random: SeededRandom): Buffer {
     else if (kind === 2) holder[key] = structuredClone(random.pick(places)[0])
     else holder[key] = random.pick(WRONG)
   }
-  return Buffer.from(JSON.stringify(value))
+  return Buffer.from(
+    lines.length === 1 ? JSON.stringify(value) : lines.map((line) => JSON.stringify(line)).join('\n'),
+  )
+}
+
+/** The one value of a file, or those of its lines. */
+function valuesOf(file: Buffer): unknown[] | undefined {
+  const text = file.toString('utf8')
+  for (const pieces of [[text], text.trim().split('\n')])
+    try {
+      return pieces.map((piece) => JSON.parse(piece) as unknown)
+    } catch {}
+  return undefined
 }
 
 describe('damaged exports', () => {
   test(`${MUTATIONS} mutations: never a crash, only known errors, and what is read is canonical and can be stored`, {
-    timeout: 600_000,
+    timeout: 3_600_000,
   }, async () => {
     const random = testRandom()
     const good = goodFiles()
+    const before = process.memoryUsage().rss
     using vaults = temporaryVault()
     const { vault } = vaults
     const outcome = { refused: 0, broken: 0, read: 0, stored: 0 }
     for (let run = 0; run < MUTATIONS; run++) {
       const file = random.pick(good)
-      const bytes = random.next() < 0.5 ? damagedBytes(file, random) : misshapen(file, random)
+      const bytes = (random.next() < 0.5 ? undefined : misshapen(file, random)) ?? damagedBytes(file, random)
       try {
         const source = await openSource({ data: bytes }, [])
         for await (const item of readExport(source, await planExport(source))) {
           if (item.kind !== 'parsed') {
-            outcome.broken++
+            if (item.kind === 'broken') outcome.broken++
             continue
           }
           for (const conversation of item.parsed.conversations) {
@@ -132,6 +156,7 @@ describe('damaged exports', () => {
       }
     }
     console.log(`mutated exports: ${JSON.stringify(outcome)}`)
-    for (const count of Object.values(outcome)) expect(count).toBeGreaterThan(MUTATIONS / 50)
+    expect(process.memoryUsage().rss - before).toBeLessThan(MAX_GROWTH_BYTES)
+    for (const count of Object.values(outcome)) expect(count).toBeGreaterThan(MUTATIONS / 60)
   })
 })

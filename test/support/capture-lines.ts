@@ -20,6 +20,10 @@ export async function captureLines(path: string, vault: OpenVault): Promise<stri
   const source = await openSource({ path }, [])
   try {
     for await (const item of readExport(source, await planExport(source))) {
+      if (item.kind === 'others') {
+        lines.push(`others: ${item.count}`)
+        continue
+      }
       if (item.kind !== 'parsed') {
         lines.push(`${item.kind} ${item.where}: ${item.message}`)
         continue

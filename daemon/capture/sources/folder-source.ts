@@ -1,11 +1,12 @@
 import { closeSync, constants, type Dirent, openSync } from 'node:fs'
 import { lstat, readdir, realpath } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, matchesGlob } from 'node:path'
 import { VivimError } from '../../../schema/errors.ts'
 import { LIMITS } from '../../../schema/limits.ts'
 import { readFileBytes } from './file-source.ts'
 import { isInside } from './private-folders.ts'
 import type { Source, SourceEntry } from './source.ts'
+import { ZipSource } from './zip-source.ts'
 
 const MAX_FOLDER_DEPTH = 32
 
@@ -22,7 +23,10 @@ export class FolderSource implements Source {
     this.fingerprint = fingerprint
   }
 
-  static async open(root: string, privateFolders: readonly string[]): Promise<FolderSource> {
+  /** @param wanted a pattern, relative to the folder: only what fits it is seen. */
+  static async open(root: string, privateFolders: readonly string[], wanted?: string): Promise<FolderSource> {
+    const maxDepth =
+      wanted === undefined || wanted.includes('**') ? MAX_FOLDER_DEPTH : wanted.split('/').length - 1
     const entries = new Map<string, SourceEntry>()
     let newest = 0
     let bytes = 0
@@ -31,8 +35,8 @@ export class FolderSource implements Source {
       if (isInside(await realpath(path), privateFolders)) return
       for (const item of await listed(path)) {
         const name = folder === '' ? item.name : `${folder}/${item.name}`
-        if (item.isDirectory() && depth < MAX_FOLDER_DEPTH) await visit(name, depth + 1)
-        if (!item.isFile()) continue
+        if (item.isDirectory() && depth < maxDepth) await visit(name, depth + 1)
+        if (!item.isFile() || (wanted !== undefined && !matchesGlob(name, wanted))) continue
         if (entries.size === LIMITS.archiveEntries)
           throw new VivimError('TooLarge', 'The folder holds too many files.')
         const { size, mtimeMs } = await lstat(join(root, name))
@@ -57,6 +61,14 @@ export class FolderSource implements Source {
     } finally {
       closeSync(descriptor)
     }
+  }
+
+  async openArchive(name: string): Promise<Source> {
+    const descriptor = openSync(join(this.#root, name), constants.O_RDONLY | constants.O_NOFOLLOW)
+    return ZipSource.fromDescriptor(descriptor, '').catch((error) => {
+      closeSync(descriptor)
+      throw error
+    })
   }
 
   async close(): Promise<void> {}

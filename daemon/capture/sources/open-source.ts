@@ -5,35 +5,58 @@ import { basename, isAbsolute } from 'node:path'
 import { VivimError } from '../../../schema/errors.ts'
 import { BytesSource, FileSource } from './file-source.ts'
 import { FolderSource } from './folder-source.ts'
+import { NestedSource } from './nested-source.ts'
 import { isInside } from './private-folders.ts'
 import type { Source } from './source.ts'
 import { ZipSource } from './zip-source.ts'
 
+const PATTERN = /[*?[\]{}]/
+
 /** Where to import from: a path on this machine, or bytes a caller sent. */
 export type ImportSource = { readonly path: string } | { readonly data: Buffer }
 
-/** Opens either. Throws as `openPath` does. */
-export function openSource(source: ImportSource, privateFolders: readonly string[]): Promise<Source> {
-  return 'path' in source ? openPath(source.path, privateFolders) : openBytes(source.data)
+/** Opens either; archives inside of archives and folders are seen as folders. Throws as `openPath` does. */
+export async function openSource(source: ImportSource, privateFolders: readonly string[]): Promise<Source> {
+  const opened = await ('path' in source ? openPath(source.path, privateFolders) : openBytes(source.data))
+  try {
+    return await NestedSource.open(opened)
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
 }
 
 /**
- * Opens a file, a zip archive or a folder by its absolute path. A final link is not followed.
+ * Opens a file, a zip archive, a folder or what fits a pattern by its absolute path. A final link is not followed.
  * @param privateFolders the node's own folders: nothing is read from them.
  * @throws VivimError NotFound, Forbidden, InvalidParams (not absolute, or neither file nor folder), Corrupt.
  */
 async function openPath(path: string, privateFolders: readonly string[]): Promise<Source> {
   if (!isAbsolute(path) || path.includes('\0'))
     throw new VivimError('InvalidParams', 'The path must be absolute.', { field: 'path' })
+  const ours = await Promise.all(privateFolders.map((folder) => realpath(folder).catch(() => folder)))
   const real = await realpath(path).catch((cause) => {
+    if (PATTERN.test(path)) return undefined
     throw unreadable(cause)
   })
-  const ours = await Promise.all(privateFolders.map((folder) => realpath(folder).catch(() => folder)))
+  if (real === undefined) return openPattern(path, ours)
   if (isInside(real, ours))
     throw new VivimError('Forbidden', "The node's own data is no source for an import.", { field: 'path' })
   const kind = await lstat(path)
   if (kind.isDirectory()) return FolderSource.open(path, ours).catch(refuseUnreadable)
   return openFile(path)
+}
+
+/** What fits a pattern such as `/home/user/Downloads/takeout-*.zip`, seen as a folder. */
+async function openPattern(pattern: string, ours: readonly string[]): Promise<Source> {
+  const segments = pattern.split('/')
+  const first = segments.findIndex((segment) => PATTERN.test(segment))
+  const root = segments.slice(0, first).join('/') || '/'
+  if (isInside(await realpath(root).catch(() => root), ours))
+    throw new VivimError('Forbidden', "The node's own data is no source for an import.", { field: 'path' })
+  const source = await FolderSource.open(root, ours, segments.slice(first).join('/')).catch(refuseUnreadable)
+  if ((await source.entries()).length > 0) return source
+  throw new VivimError('NotFound', 'No file fits that pattern.', { field: 'path' })
 }
 
 /** The bytes of one file or zip archive, as a caller sent them. */
