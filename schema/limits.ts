@@ -172,8 +172,10 @@ export const LIMITS = {
   openUsers: 16,
   /** A call into a user's worker. */
   userCallMs: 60_000,
-  /** A worker used this recently is never evicted. */
-  userBusyMs: 30_000,
+  /** A worker used this recently is not evicted: opening one takes some 50 ms, and more than sixteen may take turns. */
+  userBusyMs: 1_000,
+  /** How long a call waits for a worker's place when all are in use; ms. */
+  userRoomMs: 10_000,
   /** Calls that may wait for one user's worker. */
   userQueue: 10_000,
   /** Failed passphrases per user and minute: argon2id costs 64 MiB each. */

@@ -42,9 +42,10 @@ export interface UserDatabaseManagerOptions {
   readonly privateFolders?: readonly string[]
   /** A new way to the shared token counter, for one more worker. */
   readonly tokenizer?: () => MessagePort
-  /** By default LIMITS.openUsers and LIMITS.userBusyMs. */
+  /** By default those of LIMITS. */
   readonly openUsers?: number
   readonly userBusyMs?: number
+  readonly userRoomMs?: number
   readonly deadlineOf?: UserHostOptions['deadlineOf']
 }
 
@@ -75,6 +76,7 @@ export class UserDatabaseManager {
     this.#open = new OpenUsers({
       limit: options.openUsers ?? LIMITS.openUsers,
       busyMs: options.userBusyMs ?? LIMITS.userBusyMs,
+      waitMs: options.userRoomMs ?? LIMITS.userRoomMs,
       now: options.now,
       open: (did) => this.#openUser(did),
     })

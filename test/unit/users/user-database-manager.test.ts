@@ -84,7 +84,7 @@ describe('open users', () => {
 
   it('make room for the next: the one unused for longest goes, never one in use', async () => {
     let now = 1_000_000
-    await using managed = manageUsers({ now: () => now, openUsers: 3 })
+    await using managed = manageUsers({ now: () => now, openUsers: 3, userBusyMs: 30_000, userRoomMs: 200 })
     const { users } = managed
     const dids = await Promise.all(Array.from({ length: 5 }, async () => (await users.createUser({})).did))
     const [a, b, c, d, e] = dids as [string, string, string, string, string]
@@ -278,9 +278,24 @@ describe('unfinished work', () => {
     await expect.poll(async () => (await users.health()).length, { timeout: 10_000 }).toBe(1)
   })
 
+  it('take turns when more are active than there is room for: nobody is refused', async () => {
+    await using managed = manageUsers({ openUsers: 2, userBusyMs: 100 })
+    const { users } = managed
+    const dids = await Promise.all(Array.from({ length: 6 }, async () => (await users.createUser({})).did))
+    let most = 0
+    for (let round = 0; round < 2; round++)
+      await Promise.all(
+        dids.map(async (did) => {
+          await run(users, did, 'write mine')
+          most = Math.max(most, (await users.health()).length)
+        }),
+      )
+    expect(most).toBeLessThanOrEqual(2)
+  })
+
   it('waits its turn when too many are open', async () => {
     let now = 1_000_000
-    await using managed = manageUsers({ now: () => now, openUsers: 1 })
+    await using managed = manageUsers({ now: () => now, openUsers: 1, userBusyMs: 30_000, userRoomMs: 100 })
     const dids = await Promise.all([1, 2].map(async () => (await managed.users.createUser({})).did))
     for (const did of dids) {
       await run(managed.users, did, 'pending true')
