@@ -111,7 +111,8 @@ export class Acknowledgements {
     const stamps = this.#logs
       .list(this.#space)
       .filter((log) => Buffer.compare(log.device, device) === 0)
-      .map((log) => this.stampAt(log.ref, log.head_seq)?.ms ?? 0)
+      // A stamp that is ahead of time says nothing of when it was made.
+      .map((log) => this.stampAt(log.ref, this.#heldUpTo(log))?.ms ?? 0)
     const seen = Math.max(knownSince, presence?.last_seen_at ?? 0, ...stamps)
     return seen >= now - LIMITS.deviceAwayMs
   }

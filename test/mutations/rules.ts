@@ -187,6 +187,20 @@ const LASTING: readonly Mutation[] = [
 
 const GUARDING: readonly Mutation[] = [
   {
+    name: 'a stamp ahead of time keeps no device present',
+    file: 'daemon/vault/acknowledgements.ts',
+    rule: 'this.stampAt(log.ref, this.#heldUpTo(log))?.ms',
+    without: 'this.stampAt(log.ref, log.head_seq)?.ms',
+    tests: ['test/unit/vault/stolen-traces.test.ts'],
+  },
+  {
+    name: 'what made no row is erased all the same',
+    file: 'daemon/vault/named-rows.ts',
+    rule: 'if (unknown.length === 0) return named',
+    without: 'return named',
+    tests: ['test/unit/vault/stolen-traces.test.ts'],
+  },
+  {
     name: 'of one device so many logs are taken in',
     file: 'daemon/vault/log-quota.ts',
     rule: 'if (present.length >= LIMITS.deviceLogs) return false',
