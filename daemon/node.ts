@@ -17,6 +17,7 @@ import type { UserKeys } from './identity/user-keys.ts'
 import { Lifecycle, type LifecycleLog } from './lifecycle.ts'
 import { ANY_ADDRESS } from './listen-address.ts'
 import { acquireDataLock } from './lock.ts'
+import { startMailboxes } from './mailbox/start-mailboxes.ts'
 import { MasterService } from './master/master-service.ts'
 import { Registration } from './master/registration.ts'
 import { Metrics } from './metrics.ts'
@@ -27,6 +28,7 @@ import type { NodeContext } from './node-context.ts'
 import { PairingService } from './pairing/pairing-service.ts'
 import { revokeDevice } from './revoke-device.ts'
 import { SyncService } from './sync/sync-service.ts'
+import type { Replicate } from './sync/sync-session.ts'
 import { TokenizerService } from './tokenizer/tokenizer-service.ts'
 import { UserDatabaseManager } from './users/user-database-manager.ts'
 import { workerUserHosts } from './users/worker-user-host.ts'
@@ -125,7 +127,10 @@ async function start(
         privateFolders: [paths.home, paths.users],
         tokenizer: () => tokenizer.connect(),
         openUsers: config.value('limits.openUsers'),
-        onCommitted: (did, frontier, written) => sync.committed(did, frontier, written),
+        onCommitted: (did, frontier, written) => {
+          sync.committed(did, frontier, written)
+          mailboxes.committed(did)
+        },
         onKeys: (keys) => void keepInStep(keys),
         onGone: (did) => sync.remove(did),
         onCreated: (keys, displayName) => registration.register(keys, displayName),
@@ -142,6 +147,10 @@ async function start(
   })
   metrics.gauge('users.open', () => users.openCount)
 
+  const replicate =
+    (did: string): Replicate =>
+    (action, params) =>
+      users.getClient(did).then((client) => client.replicate(action, params))
   const syncLog = log.child({ subsystem: 'sync' })
   const sync = await lifecycle.start('sync', {
     start: () => {
@@ -151,8 +160,7 @@ async function start(
         random,
         log: syncLog,
         count: metrics.count,
-        replicate: (did) => (action, params) =>
-          users.getClient(did).then((client) => client.replicate(action, params)),
+        replicate,
         openVault: (did) => users.openVault(did),
         ifOpen: (did) => (action, params) => users.replicateIfOpen(did, action, params),
         lookUp: async (did) => (await master.find(did))?.devices ?? [],
@@ -168,6 +176,7 @@ async function start(
   const keepInStep = (keys: UserKeys): Promise<void> =>
     sync
       .add(keys)
+      .then(() => mailboxes.soon(keys.did, 0))
       .catch((error) => syncLog.warn({ code: codeOf(error) }, "a user's devices are not kept in step"))
 
   const { role, join: joined, databaseUrl } = networkRole(config)
@@ -214,6 +223,25 @@ async function start(
       return control
     },
     stop: (control) => control.stop(),
+  })
+
+  // Stopped before the network is: what was written last is left there.
+  const mailboxes = await lifecycle.start('mailboxes', {
+    start: () =>
+      startMailboxes({
+        role,
+        keeper: joined,
+        folder: join(paths.home, 'mailboxes'),
+        network,
+        sync,
+        find: (did) => master.find(did),
+        replicate,
+        now,
+        random,
+        log: syncLog,
+        metrics,
+      }),
+    stop: (service) => service.stop(),
   })
 
   const pairing = await lifecycle.start('pairing', {

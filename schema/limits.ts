@@ -271,4 +271,35 @@ export const LIMITS = {
   masterStatementMs: 8_000,
   /** The longest wait between two tries to publish a record; ms. */
   outboxRetryMs: 60_000,
+
+  /** What a keeper holds for devices that are away: one mailbox, all of one person, and all there are. */
+  mailboxBytes: 16 * 1024 * 1024,
+  mailboxOwnerBytes: 128 * 1024 * 1024,
+  mailboxAllBytes: 2 * 1024 * 1024 * 1024,
+  /** How long it holds it, and how often it looks what is over; ms. */
+  mailboxKeptMs: 30 * 24 * 3_600_000,
+  mailboxExpireMs: 3_600_000,
+  /** One frame of a mailbox stream: a sealed message, or a list, and what is around it. */
+  mailboxFrameBytes: 80 * 1024,
+  /** Items named in one frame. */
+  mailboxListed: 1_000,
+  mailboxStreamsPerPeer: 8,
+  /** How long a keeper waits for the next frame, and a member for an answer; ms. */
+  mailboxSilenceMs: 30_000,
+  mailboxCallMs: 15_000,
+  /** What one peer may ask of a keeper at once and each second; a deposit counts twice, what needs a signature ten times. */
+  mailboxBurst: 2_000,
+  mailboxPerSecond: 400,
+  /** Peers whose questions are counted at once; refusals after which a stream is cut. */
+  mailboxPeers: 10_000,
+  mailboxRefusals: 32,
+  /** How long leave to deposit is good; ms. */
+  mailboxTokenMs: 24 * 3_600_000,
+  /** After a commit, what others lack is left for them so soon; and it is looked what others left, so often; ms. */
+  mailboxSoonMs: 1_000,
+  mailboxEveryMs: 60_000,
+  /** A stop waits so long for what was written last to be left; ms. */
+  mailboxStopMs: 3_000,
+  /** Documents of devices left in one item; bytes. */
+  mailboxMembersBytes: 48 * 1024,
 } as const

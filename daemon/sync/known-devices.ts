@@ -86,6 +86,16 @@ export class KnownDevices {
     return this.#documents.find((document) => document.deviceDid === deviceDid)
   }
 
+  /** What the root key signed; whoever was taken out may see it too. */
+  get signedByRoot(): readonly Uint8Array[] {
+    return this.#signedByRoot
+  }
+
+  /** What the devices that are not taken out say of themselves. */
+  get saidByDevices(): readonly Uint8Array[] {
+    return this.#documents.filter(({ deviceDid }) => !this.#excluded.has(deviceDid)).map(({ bytes }) => bytes)
+  }
+
   /** What a peer may be told of the devices: one that was taken out learns why, and nothing of the others. */
   tellable(peerId: string, documents: readonly Uint8Array[]): readonly Uint8Array[] {
     return this.#excludedPeers.has(peerId) && !this.at(peerId) ? this.#signedByRoot : documents

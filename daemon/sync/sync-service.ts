@@ -9,6 +9,7 @@ import type { FrameStream, Network } from '../network/network.ts'
 import { StreamAllowance } from '../network/stream-allowance.ts'
 import { answerProposal, SYNC_PROTOCOL, SYNC_STREAM } from './handshake.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
+import type { SyncParty } from './party.ts'
 import type { Replicate, ReplicateIfOpen } from './sync-session.ts'
 import { UserSync, type UserSyncOptions } from './user-sync.ts'
 
@@ -118,6 +119,20 @@ export class SyncService {
   /** A device was paired: its document, as it signed it. */
   async addMember(did: string, document: Uint8Array): Promise<void> {
     await this.#user(did).addMember(document)
+  }
+
+  /** A user's devices and keys, for those who leave something for the ones that are away. */
+  party(did: string): SyncParty | undefined {
+    return this.#users.get(did)?.user.party
+  }
+
+  get dids(): readonly string[] {
+    return [...this.#users.keys()]
+  }
+
+  /** Documents of a user's devices that came another way than over a session. */
+  async learn(did: string, documents: readonly Uint8Array[]): Promise<void> {
+    await this.#user(did).learn(documents)
   }
 
   /** What this device's document says of where it is. */

@@ -15,11 +15,13 @@ import { type Asking, auditAll, syncAll } from './asked-devices.ts'
 import { AuditSchedule } from './audit-schedule.ts'
 import { Conduct } from './conduct.ts'
 import { DeviceLink } from './device-link.ts'
+import { insistOnEnrolling } from './enrolling.ts'
 import { EpochKeys } from './epoch-keys.ts'
 import { type MatchedStream, proposeSpace } from './handshake.ts'
 import { type KnownDevice, KnownDevices } from './known-devices.ts'
 import { LiveUpdates } from './live-updates.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
+import { partyOf, type SyncParty } from './party.ts'
 import { type Audited, reportAudit } from './session-audits.ts'
 import { SoonestTimer } from './soonest-timer.ts'
 import { type PeerDevice, type Replicate, type ReplicateIfOpen, SyncSession } from './sync-session.ts'
@@ -190,11 +192,17 @@ export class UserSync {
   }
 
   async addMember(document: Uint8Array): Promise<void> {
-    await this.#saveMembers([document])
+    await this.learn([document])
     this.#reach()
   }
 
-  async #saveMembers(documents: readonly Uint8Array[]): Promise<void> {
+  /** For those who leave something for devices that are away; undefined while this device is out or unknown. */
+  get party(): SyncParty | undefined {
+    return partyOf(this.keys, this.#devices, (deviceDid) => this.#links.get(deviceDid)?.session !== undefined)
+  }
+
+  /** Documents of this person's devices, wherever they come from. @throws as the database */
+  async learn(documents: readonly Uint8Array[]): Promise<void> {
     const unknown = documents.filter((document) => !this.#devices.knows(document))
     if (unknown.length > 0)
       this.#members(await this.#options.replicate('saveMembers', { documents: unknown }))
@@ -277,16 +285,7 @@ export class UserSync {
 
   /** @throws VivimError `Conflict` while nobody can be let in: two versions of the log, or this device is out */
   insistOnEnrolling(): void {
-    if (this.#devices.excludes(this.keys.deviceDid))
-      throw new VivimError('Conflict', 'This device was taken out of your devices.')
-    if (this.#forked)
-      throw new VivimError(
-        'Conflict',
-        'There are two versions of the list of your devices: none is let in.',
-        {
-          hint: '`vivimd sync` shows where they part. Somebody else may have your recovery phrase.',
-        },
-      )
+    insistOnEnrolling(this.#devices, this.keys.deviceDid, this.#forked)
   }
 
   /** Addresses go under the new key, which a device that was taken out does not have. */
@@ -363,7 +362,7 @@ export class UserSync {
   /** With the addresses that are known by then, those a master has among them. */
   async #redial(deviceDid: string): Promise<void> {
     try {
-      if (!this.#stopped) await this.#saveMembers(await this.#options.lookUp(this.keys.did).catch(() => []))
+      if (!this.#stopped) await this.learn(await this.#options.lookUp(this.keys.did).catch(() => []))
     } catch (error) {
       this.#options.log.warn({ reason: reasonOf(error) }, 'what a master knows of a device is not kept')
     }

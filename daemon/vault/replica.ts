@@ -21,6 +21,7 @@ import { messageOf, strayRows } from './conversation-rows.ts'
 import { forgetTraces } from './conversation-traces.ts'
 import { strayNotes } from './erase-notes.ts'
 import type { RowName } from './erasure.ts'
+import { type MailboxActions, mailboxActions } from './mailbox-actions.ts'
 import type { OpenVault } from './open-vault.ts'
 import type { Pace } from './pace.ts'
 import type { Received } from './received.ts'
@@ -42,7 +43,7 @@ export interface ReplicaMembers {
 }
 
 /** What replication asks of a user's vault; each is one message to the user's worker. */
-export interface ReplicaActions extends AuditActions {
+export interface ReplicaActions extends AuditActions, MailboxActions {
   frontier(params: Record<never, never>): Frontier
   members(params: Record<never, never>): ReplicaMembers
   /** Keeps documents that verify and are new. */
@@ -143,6 +144,7 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
   }
   return {
     ...auditActions(vault, options.audit, remake),
+    ...mailboxActions(vault, cursors),
     frontier: () => vault.logs.frontier(vault.space),
     members,
     saveMembers: ({ documents }) => {

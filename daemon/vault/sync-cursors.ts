@@ -1,5 +1,6 @@
 import type { LogPosition } from '../../crdt/frontier.ts'
 import type { Logs } from './logs.ts'
+import type { LeftAtKeeper } from './mailbox-actions.ts'
 import type { Sql } from './sql.ts'
 
 /** How far another device has come, and when it was seen. */
@@ -18,6 +19,7 @@ export class SyncCursors {
   readonly #logs: Logs
   readonly #space: number
   readonly #connected = new Set<string>()
+  readonly #left = new Map<string, LeftAtKeeper>()
 
   constructor(sql: Sql, logs: Logs, space: number) {
     this.#sql = sql
@@ -46,6 +48,17 @@ export class SyncCursors {
        ON CONFLICT (device) DO UPDATE SET last_seen_at = excluded.last_seen_at`,
       [device, now],
     )
+  }
+
+  noteLeft(device: Uint8Array, left: LeftAtKeeper): void {
+    this.#left.set(Buffer.from(device).toString('hex'), left)
+  }
+
+  /** What waits for it at a keeper; null when nothing does that it lacks. */
+  leftFor(device: Uint8Array): LeftAtKeeper | null {
+    const left = this.#left.get(Buffer.from(device).toString('hex'))
+    const operations = Math.min(left?.operations ?? 0, this.progressOf(device).behind)
+    return left && operations > 0 ? { ...left, operations } : null
   }
 
   inSync(device: Uint8Array, now: number): void {

@@ -78,7 +78,8 @@ export class SyncView {
             const { connected, behind, lastSeenAt, upTo } = this.#progressOf(device)
             const name = this.#devices.nameOf(deviceDid)
             const audit = audits.lastOf(device)
-            return { deviceDid, name, connected, behind, lastSeenAt, upTo, audit }
+            const mailbox = this.#cursors.leftFor(device)
+            return { deviceDid, name, connected, behind, lastSeenAt, upTo, mailbox, audit }
           }),
           alarms: audits.alarms().map(({ device, names, ...alarm }) => {
             const deviceDid = this.#didOf(device)

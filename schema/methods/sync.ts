@@ -48,6 +48,11 @@ export const syncMethods = {
               lastSeenAt: Millis.nullable(),
               /** It holds everything up to here. */
               upTo: Millis.nullable(),
+              /**
+               * Operations it lacks that lie at the bootstrap node for it; null when there are none. `full`: not all of
+               * them found room.
+               */
+              mailbox: z.object({ operations: z.int(), full: z.boolean(), at: Millis }).nullable(),
               /** When all rows were last compared with it, and what came of it. */
               audit: z.object({ at: Millis, result: AuditOutcome }).nullable(),
             }),

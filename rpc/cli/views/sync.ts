@@ -36,7 +36,7 @@ export function syncView({ spaces }: Result<'sync.status'>, style: Style): strin
           ],
           style,
         ) +
-        peers.map((peer) => progressLine(peer, comparedWith(peer.audit))).join('') +
+        peers.map((peer) => progressLine(peer, leftFor(peer) + comparedWith(peer.audit))).join('') +
         clockLine(clock) +
         alarmLines(alarms),
     )
@@ -48,7 +48,15 @@ function membershipOf({ entries, forkedAt }: Result<'sync.status'>['spaces'][num
   return `TWO VERSIONS from entry ${forkedAt} on: no device is let in. Somebody else may have your recovery phrase.`
 }
 
-function comparedWith(audit: Result<'sync.status'>['spaces'][number]['peers'][number]['audit']): string {
+type Peer = Result<'sync.status'>['spaces'][number]['peers'][number]
+
+function leftFor({ mailbox }: Peer): string {
+  if (!mailbox) return ''
+  const full = mailbox.full ? ', which has no room for more' : ''
+  return `, ${count(mailbox.operations, 'operation')} left at the bootstrap node${full}`
+}
+
+function comparedWith(audit: Peer['audit']): string {
   if (audit === null) return ''
   const said = { same: 'the same', different: 'not the same', incomparable: 'no result' }[audit.result]
   return `, rows compared ${date(audit.at)}: ${said}`
