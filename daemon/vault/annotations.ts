@@ -62,6 +62,7 @@ export class Annotations {
           : conversationId !== undefined
             ? ['a.conversation_id = ?2', conversationId]
             : ['?2 IS NULL', null]
+    if (id !== null) this.#insistOn(id)
     const [time, last] = cursor === undefined ? [null, null] : decodeCursor(cursor, 2)
     const rows = this.#vault.all<AnnotationRow>(
       `SELECT a.* ${SHOWN} AND ${on} AND (?3 IS NULL OR a.type = ?3)
@@ -155,6 +156,18 @@ export class Annotations {
       ])
     if (!conversation) throw notFound('There is no such conversation.')
     return { conversation_id: conversationId }
+  }
+
+  /** What is asked about is there, or was annotated when it was. @throws VivimError `NotFound` */
+  #insistOn(id: string): void {
+    const known = this.#vault.get(
+      `SELECT 1 FROM conversations WHERE space = ?1 AND id = ?2 AND deleted = 0
+       UNION ALL SELECT 1 FROM messages WHERE space = ?1 AND id = ?2 AND deleted = 0
+       UNION ALL SELECT 1 FROM atomic_chat_units WHERE id = ?2
+       UNION ALL SELECT 1 FROM annotations WHERE space = ?1 AND acu_id = ?2 LIMIT 1`,
+      [this.#vault.space, id],
+    )
+    if (!known) throw notFound('There is nothing with that id.')
   }
 
   #row(id: string): AnnotationRow {

@@ -8,6 +8,7 @@ import {
   ENTITY_BY_NUMBER,
   Message,
   MessageVersion,
+  Notebook,
   REPLICATED_ENTITIES,
   type ReplicatedEntity,
   type ReplicatedEntityName,
@@ -192,6 +193,7 @@ class Comparison {
     return [
       ...(message ? [[Message.name, message] as const] : []),
       ...(typeof conversation === 'string' ? [[Conversation.name, conversation] as const] : []),
+      ...(typeof row.notebook_id === 'string' ? [[Notebook.name, row.notebook_id] as const] : []),
     ]
   }
 }

@@ -35,7 +35,7 @@ export const annotationsMethods = {
       ...Page,
     }),
     result: listOf(AnnotationItem),
-    errors: [],
+    errors: ['NotFound'],
     examples: [{ title: 'On a conversation', params: { conversationId: '$conversationId' } }],
     positional: ['conversationId'],
   }),

@@ -11,6 +11,8 @@ const CODE = 'vivim1…'
 const CHECK = '042137'
 const ADDRESS = '/ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…'
 const DID = 'did:key:z6Mk…'
+const NOTEBOOK = 'NOTEBOOK-ID'
+const ENTRY = 'ENTRY-ID'
 
 /** Machines of a page, each a home folder; commands are typed as they stand there. */
 class Machines {
@@ -41,6 +43,8 @@ class Machines {
       [CHECK, /\b\d{3} ?\d{3}\b(?=[^:]*$)/m],
       [ADDRESS, /\/ip4\/127[^\s]*\/p2p\/12D3KooW\w+|\/ip4\/\S+\/p2p\/12D3KooW\w+/],
       [DID, /did:key:z6Mk\w+/],
+      [NOTEBOOK, /(?<=\(\d+ entr(?:y|ies)\) )[0-9a-f-]{36}/],
+      [ENTRY, /^[0-9a-f-]{36}$/m],
     ]
     for (const [placeholder, pattern] of found) {
       const value = pattern.exec(output)?.[0]
@@ -75,6 +79,8 @@ describe.each(pages)('the commands of %s', (_, commands) => {
     const { status, stdout, stderr } = machines.run(machine, command)
     expect(status, stdout + stderr).toBe(0)
     if (command.includes('device list')) expect(stdout).toContain('Laptop')
+    if (command.includes('notebook edit')) expect(stdout).toContain('for three minutes.')
+    if (command.includes('notebook export')) expect(stdout).toMatch(/^# Tea\n[\s\S]*for three minutes\./)
     if (command.includes('sync cursors')) expect(stdout).toContain('caught up')
     if (command.includes('master lookup')) expect(stdout).toContain('Ann')
   })

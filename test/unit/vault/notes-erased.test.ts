@@ -83,6 +83,7 @@ describe('annotations', () => {
       expect(() => annotations.create({ ...comment, ...missing, text: 'x' }, 5)).toThrow(
         expect.objectContaining({ code: 'NotFound' }),
       )
+    expect(() => texts({ conversationId: 'x' })).toThrow(expect.objectContaining({ code: 'NotFound' }))
     a.vault.transact((tx) => tx.write([{ kind: 'DELETE', entity: 'Conversation', key: 'c1' }]))
     expect(texts({})).toEqual([])
     a.vault.transact((tx) => tx.write([{ kind: 'UNDELETE', entity: 'Conversation', key: 'c1' }]))
