@@ -187,6 +187,13 @@ const LASTING: readonly Mutation[] = [
 
 const GUARDING: readonly Mutation[] = [
   {
+    name: 'branches are logs of their device',
+    file: 'daemon/vault/log-quota.ts',
+    rule: 'return present.length + 2 <= most',
+    without: 'return most > 0',
+    tests: ['test/unit/vault/stolen-forks.test.ts'],
+  },
+  {
     name: 'a stamp ahead of time keeps no device present',
     file: 'daemon/vault/acknowledgements.ts',
     rule: 'this.stampAt(log.ref, this.#heldUpTo(log))?.ms',

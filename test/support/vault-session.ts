@@ -1,5 +1,6 @@
 import { newSync, type SyncEffect, type SyncEvent, type SyncState, step } from '../../crdt/engine.ts'
 import { decodeFrame, encodeFrame } from '../../crdt/sync-frames.ts'
+import { runOfSegment } from '../../crdt/sync-segment-run.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { PairedVault } from './paired-vaults.ts'
 
@@ -48,6 +49,12 @@ class End {
     for (const effect of effects) this.#perform(effect)
   }
 
+  #parted({ parted, evidence }: ReturnType<PairedVault['replica']['apply']>): void {
+    if (parted.length > 0) this.event({ type: 'parted', queries: parted })
+    const [first] = evidence
+    if (first) this.event({ type: 'fork-segments', log: runOfSegment(first), segments: evidence })
+  }
+
   #perform(effect: SyncEffect): void {
     const { replica } = this.vault
     const answer = (make: () => SyncEvent) =>
@@ -70,8 +77,27 @@ class End {
         break
       case 'apply':
         answer(() => {
-          const { frontier, missingBlobs } = replica.apply(effect)
-          return { type: 'applied', frontier, missingBlobs }
+          const applied = replica.apply(effect)
+          const { frontier, missingBlobs, parted } = applied
+          this.#due.push(() => this.#parted(applied))
+          return { type: 'applied', frontier, missingBlobs, setAside: parted.length > 0 }
+        })
+        break
+      case 'compare-heads':
+        answer(() => ({ type: 'parted', queries: replica.compareHeads(effect) }))
+        break
+      case 'compare-log':
+        answer(() => ({
+          type: 'fork-segments',
+          log: effect.query,
+          segments: replica.compareLog(effect),
+        }))
+        break
+      case 'take-fork':
+        answer(() => {
+          const applied = replica.apply(effect)
+          this.#due.push(() => this.#parted(applied))
+          return { type: 'committed', frontier: applied.frontier }
         })
         break
       case 'save-members':
