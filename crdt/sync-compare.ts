@@ -1,4 +1,5 @@
 import { LIMITS } from '../schema/limits.ts'
+import { logName } from './frontier.ts'
 import { askAgain } from './sync-blobs.ts'
 import { membersSettled } from './sync-members.ts'
 import { type Session, same, sayState, send, type Turn } from './sync-session-state.ts'
@@ -21,7 +22,9 @@ export function compare(turn: Turn): void {
   // Its answer will show whether there is anything to tell.
   if (session.asking && session.toldElsewhere) return
   const floors = session.snapshot.own.floors.slice(0, LIMITS.spaceLogs)
-  const heads = session.frontier.slice(0, LIMITS.spaceLogs)
+  // What only a snapshot told, and what counts no more, this side has nothing to send of.
+  const lacking = new Set(session.snapshot.own.lacks?.map(logName))
+  const heads = session.frontier.filter((head) => !lacking.has(logName(head))).slice(0, LIMITS.spaceLogs)
   send(turn, { type: 'have', heads, ...(floors.length > 0 ? { floors } : {}) })
   session.headsTold = session.digest
 }

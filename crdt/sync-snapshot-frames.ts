@@ -6,7 +6,7 @@ import { bytesOf, fieldsOf, integerOf } from './sync-fields.ts'
 export type SnapshotFrame =
   /** I am below your floor: what is there? */
   | { readonly type: 'want-snapshot' }
-  /** An encoded snapshot header with its signature. */
+  /** An encoded snapshot header with its signature; empty: this side needs one itself. */
   | { readonly type: 'snapshot'; readonly header: Uint8Array }
   /** Send me this chunk of it: one at a time. */
   | { readonly type: 'want-chunk'; readonly root: Uint8Array; readonly position: number }
@@ -28,7 +28,7 @@ export function readSnapshotFrame(number: unknown, fields: readonly Cbor[]): Sna
       return { type: 'want-snapshot' }
     case SNAPSHOT_NUMBER.snapshot: {
       const [header] = fieldsOf(fields, 1)
-      return { type: 'snapshot', header: bytesOf(header, 1, LIMITS.syncFrameBytes) }
+      return { type: 'snapshot', header: bytesOf(header, 0, LIMITS.syncFrameBytes) }
     }
     case SNAPSHOT_NUMBER['want-chunk']: {
       const [root, position] = fieldsOf(fields, 2)

@@ -1,4 +1,5 @@
 import type { LogFloor } from './floor.ts'
+import type { LogPosition } from './frontier.ts'
 
 /** Where the past ends for one side. */
 export interface KnownFloors {
@@ -6,6 +7,11 @@ export interface KnownFloors {
   readonly floors: readonly LogFloor[]
   /** Logs of which it takes nothing more. */
   readonly closed: readonly LogFloor[]
+  /**
+   * It let go of operations that it needs again, and begins again from what somebody has who did not. Of these logs
+   * nothing counts after these positions. Undefined: it has all that it needs.
+   */
+  readonly lacks: readonly LogPosition[] | undefined
 }
 
 /** What a session remembers of snapshots. */
@@ -22,12 +28,15 @@ export interface SnapshotState {
         readonly next: number
         readonly total: number
       }
+  /** The other side needs one itself. */
+  readonly declined: boolean
   readonly giving: undefined | 'making' | 'made' | 'reading'
 }
 
 export const NO_SNAPSHOT: SnapshotState = {
-  own: { floors: [], closed: [] },
+  own: { floors: [], closed: [], lacks: undefined },
   peer: [],
   taking: undefined,
+  declined: false,
   giving: undefined,
 }

@@ -1,6 +1,6 @@
 import type { LogFloor } from './floor.ts'
 import { type Frontier, type LogPosition, logName } from './frontier.ts'
-import { insist, type Session, SessionEnd, send, sequencesOf, type Turn } from './sync-session-state.ts'
+import { insist, type Session, SessionEnd, same, send, sequencesOf, type Turn } from './sync-session-state.ts'
 import type { SnapshotFrame } from './sync-snapshot-frames.ts'
 import type { KnownFloors } from './sync-snapshot-state.ts'
 
@@ -53,6 +53,10 @@ export function advanceSnapshot(turn: Turn): boolean {
   const { session } = turn
   const { snapshot, peerHeads } = session
   if (snapshot.taking) return true
+  if (snapshot.own.lacks && !snapshot.declined && isHeard(session)) {
+    ask(turn)
+    return true
+  }
   if (!peerHeads || !isBelow(session.frontier, snapshot.peer)) return false
   if (isBelow(peerHeads, snapshot.own.floors)) return true
   const heads = sequencesOf(peerHeads)
@@ -63,10 +67,26 @@ export function advanceSnapshot(turn: Turn): boolean {
       (heads.get(logName(head)) ?? 0) >= head.sequence ||
       ends(snapshot.peer, head),
   )
-  if (!heard) return true
-  session.snapshot = { ...snapshot, taking: { at: 'asked' } }
-  send(turn, { type: 'want-snapshot' })
+  if (!heard || snapshot.declined) return true
+  ask(turn)
   return true
+}
+
+function ask(turn: Turn): void {
+  const { session } = turn
+  session.snapshot = { ...session.snapshot, taking: { at: 'asked' } }
+  send(turn, { type: 'want-snapshot' })
+}
+
+/** The other side has all that is here and counts. */
+function isHeard({ frontier, digest, heard, peerHeads, snapshot }: Session): boolean {
+  if (same(heard?.frontier, digest)) return true
+  const heads = sequencesOf(peerHeads ?? [])
+  const counts = sequencesOf(snapshot.own.lacks ?? [])
+  return frontier.every((head) => {
+    const name = logName(head)
+    return (heads.get(name) ?? 0) >= Math.min(head.sequence, counts.get(name) ?? head.sequence)
+  })
 }
 
 /**
@@ -106,6 +126,10 @@ export function onSnapshotFrame(turn: Turn, frame: SnapshotFrame): void {
       break
     case 'snapshot':
       insist(taking?.at === 'asked')
+      if (frame.header.length === 0) {
+        session.snapshot = { ...snapshot, taking: undefined, declined: true }
+        break
+      }
       session.snapshot = { ...snapshot, taking: { at: 'checking' } }
       effects.push({ type: 'begin-snapshot', header: frame.header })
       break
@@ -130,7 +154,10 @@ export function onSnapshotEvent(turn: Turn, event: SnapshotEvent): void {
   const { taking, giving } = snapshot
   switch (event.type) {
     case 'floors':
-      session.snapshot = { ...snapshot, own: { floors: event.floors, closed: event.closed } }
+      session.snapshot = {
+        ...snapshot,
+        own: { floors: event.floors, closed: event.closed, lacks: event.lacks },
+      }
       break
     case 'snapshot-made':
       if (giving !== 'making') break

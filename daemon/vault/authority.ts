@@ -118,6 +118,12 @@ export class Authority {
     )
   }
 
+  /** The last operation of a log that may count; undefined while what decides has not come. */
+  countsUpTo(log: Pick<LogRow, 'ref' | 'device' | 'incarnation'>): number | undefined {
+    const verdict = this.#verdict(log, { first: Number.MAX_SAFE_INTEGER })
+    return verdict.held ? undefined : verdict.upTo
+  }
+
   /** Whether these operations of a log reach the position one of its cut-offs names. */
   reachesCutOff({ device, incarnation }: LogRow, first: number, last: number): boolean {
     return [...this.#records.cutOffs.values()].some(
@@ -179,7 +185,7 @@ export class Authority {
 
   #verdict(
     { ref, device, incarnation }: Pick<LogRow, 'ref' | 'device' | 'incarnation'>,
-    { first }: SegmentRow,
+    { first }: Pick<SegmentRow, 'first'>,
   ): Verdict {
     const hashAt = (sequence: number) =>
       this.#sql.get<{ hash: Uint8Array }>(

@@ -9,6 +9,7 @@ import { LIMITS } from '../../schema/limits.ts'
 import type { Acknowledgements, StableLog } from './acknowledgements.ts'
 import type { RowName } from './erasure.ts'
 import { floorNumber, isBacked } from './floor-backing.ts'
+import { noteDropped } from './let-go.ts'
 import type { OpenVault } from './open-vault.ts'
 import { ownWord } from './own-words.ts'
 
@@ -123,6 +124,11 @@ export class Floors {
     const { logs, space, floorPositions } = this.#vault
     const last = latestOf(this.#acceptances(floor))
     if (!last) return
+    const named = new Map(floor.positions.map((position) => [logName(position), position.sequence]))
+    noteDropped(
+      this.#vault,
+      logs.list(space).map((log) => ({ ref: log.ref, stable: named.get(logName(log)) ?? 0 })),
+    )
     this.#vault.forget(this.#forgettable(floor), last)
     this.#vault.transact((tx) => {
       const known = new Map(logs.list(space).map((log) => [logName(log), log]))

@@ -18,6 +18,7 @@ import type { Erasures } from './erasures.ts'
 import type { FloorPositions } from './floor-positions.ts'
 import type { Forks } from './forks.ts'
 import type { HeldOperations } from './held-operations.ts'
+import { noteJudged } from './let-go.ts'
 import type { LogQuota } from './log-quota.ts'
 import type { LogRow, Logs } from './logs.ts'
 import { Batch, type Received } from './received.ts'
@@ -97,6 +98,8 @@ export class RemoteOperations {
     const batch = new Batch(clock, now)
     const { nowVoid, nowCounting, undecided } = this.#withVoids(batch, () => authority.rejudge())
     batch.nowVoid.push(...nowVoid)
+    const { logs, space, floors: floorPositions } = this.#deps
+    noteJudged({ sql, logs, authority, floorPositions, space }, nowVoid)
     const waited = held.takeUndecided()
     for (const { log, seq, hash, body } of [
       ...nowCounting.flatMap((run) => operationsIn(sql, run)),

@@ -21,6 +21,7 @@ import { messageOf, strayRows } from './conversation-rows.ts'
 import { forgetTraces } from './conversation-traces.ts'
 import { strayNotes } from './erase-notes.ts'
 import type { RowName } from './erasure.ts'
+import { lacksOperations, voidInSnapshot } from './let-go.ts'
 import { type MailboxActions, mailboxActions } from './mailbox-actions.ts'
 import type { OpenVault } from './open-vault.ts'
 import type { Pace } from './pace.ts'
@@ -80,7 +81,7 @@ export interface ReplicaActions extends AuditActions, MailboxActions {
   acknowledged(params: { readonly device: Uint8Array; readonly positions: readonly LogPosition[] }): null
   /** Where the past ends here. */
   floors(params: Record<never, never>): KnownFloors
-  /** A snapshot of all there is, for a device that is below a floor: its signed header. */
+  /** A snapshot of all there is, for a device that is below a floor: its signed header; empty: it needs one itself. */
   makeSnapshot(params: Record<never, never>): { readonly header: Uint8Array }
   readChunk(params: { readonly root: Uint8Array; readonly position: number }): { readonly bytes: Uint8Array }
   /** @throws VivimError `Corrupt`, `Forbidden` */
@@ -180,8 +181,9 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
       }
       return { complete, waiting: waiting.length }
     },
-    floors: () => vault.floorPositions.list(),
-    makeSnapshot: () => ({ header: snapshots.make() }),
+    floors: () => knownFloors(vault),
+    // Who needs one gives none.
+    makeSnapshot: () => ({ header: lacksOperations(vault) ? new Uint8Array(0) : snapshots.make() }),
     readChunk: ({ root, position }) => ({ bytes: snapshots.readChunk(root, position) }),
     beginSnapshot: ({ header }) => snapshots.begin(header),
     storeChunk: ({ root, position, bytes }) => snapshots.storeChunk(root, position, bytes),
@@ -212,6 +214,15 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
       return null
     },
   }
+}
+
+function knownFloors(vault: OpenVault): KnownFloors {
+  const { floors, closed } = vault.floorPositions.list()
+  if (!lacksOperations(vault)) return { floors, closed, lacks: undefined }
+  const logs = new Map(vault.logs.list(vault.space).map((log) => [log.ref, log]))
+  const lacks = voidInSnapshot(vault).map(({ ref, upTo: sequence }) => ({ ...logs.get(ref)!, sequence }))
+  // Who needs a snapshot keeps nobody from telling what it has.
+  return { floors: [], closed, lacks }
 }
 
 /** First 8 bytes of SHA-256 over the CBOR array of the documents in byte order. */

@@ -5,6 +5,7 @@ import type { SnapshotHeader } from '../../crdt/snapshot.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { mayHaveMissedFloor } from './away.ts'
+import { lacksOperations } from './let-go.ts'
 import type { OpenVault } from './open-vault.ts'
 
 /**
@@ -13,7 +14,7 @@ import type { OpenVault } from './open-vault.ts'
  * @throws VivimError `Forbidden` when what this vault saw itself speaks against that floor
  */
 export function insistOnFloor(vault: OpenVault, header: SnapshotHeader): void {
-  if (!mayHaveMissedFloor(vault, vault.now()))
+  if (!mayHaveMissedFloor(vault, vault.now()) && !lacksOperations(vault))
     throw refused('This device was in step with others lately: no peer has it begin again.')
   for (const position of header.positions) {
     const log = vault.logs.find(vault.space, position)

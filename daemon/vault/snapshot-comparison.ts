@@ -17,6 +17,7 @@ import {
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { messageOf } from './conversation-rows.ts'
+import { voidInSnapshot } from './let-go.ts'
 import type { OpenVault } from './open-vault.ts'
 import { valueByNumber } from './row-store.ts'
 import { refused, stampAt } from './snapshot-backing.ts'
@@ -93,10 +94,13 @@ class Comparison {
   constructor(vault: OpenVault, header: SnapshotHeader) {
     this.#vault = vault
     this.#header = header
+    // What counts no more and came by a snapshot shows here still.
+    const passed = new Set(voidInSnapshot(vault).map(({ ref }) => ref))
     this.#refs = header.positions.map((position) => {
       const log = vault.logs.find(vault.space, position)
       if (!log || vault.forks.branches.isForked(log)) return undefined
       const { ref, head_seq } = log
+      if (passed.has(ref)) return ref
       const waits = vault.get('SELECT 1 FROM held_operations WHERE log = ?', [ref]) !== undefined
       const ends = position.sequence < head_seq
       const upTo = ends ? (stampAt(vault, ref, position.sequence) ?? NEVER) : undefined
@@ -149,9 +153,19 @@ class Comparison {
       const ref = this.#refs[said.log]
       const present = stamps.get(said.column)
       if (ref === undefined || !this.#covered.get(ref)?.whole) continue
-      if (!present || this.#order(said, present) > 0)
+      if ((!present || this.#order(said, present) > 0) && !this.#isHollow(ref, said.hash))
         throw refused('A peer sent a snapshot that shows what no device wrote.')
     }
+  }
+
+  /** Its body was dropped here, and what took its place counts no more. */
+  #isHollow(log: number, hash: Uint8Array): boolean {
+    return (
+      this.#vault.get(
+        'SELECT 1 FROM sync_operations WHERE log = ? AND body IS NULL AND substr(hash, 1, 8) = ? LIMIT 1',
+        [log, hash],
+      ) !== undefined
+    )
   }
 
   #takesIn(stamp: Stamp): boolean {

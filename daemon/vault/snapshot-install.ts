@@ -11,6 +11,7 @@ import { packStamps, type RowStamps, type Stamp } from '../../crdt/stamps.ts'
 import { validityOf } from '../../crdt/validity.ts'
 import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
+import { noteBegunAgain } from './let-go.ts'
 import type { OpenVault } from './open-vault.ts'
 import { addRecovered } from './recovered-items.ts'
 import { columnNames } from './row-store.ts'
@@ -81,6 +82,8 @@ export function installSnapshot(
         [vault.now(), vault.space],
       )
       tx.run('INSERT INTO pending_purges (requested_at) VALUES (?)', [vault.now()])
+      const { logs, authority, floorPositions, space } = vault
+      noteBegunAgain({ sql: vault, logs, authority, floorPositions, space })
     },
   )
   return installed

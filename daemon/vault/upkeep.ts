@@ -5,6 +5,7 @@ import { Acknowledgements } from './acknowledgements.ts'
 import { lastInStep } from './away.ts'
 import { findSuperseded } from './compaction.ts'
 import { Floors } from './floors.ts'
+import { noteDropped } from './let-go.ts'
 import type { OpenVault } from './open-vault.ts'
 import type { Pace } from './pace.ts'
 
@@ -101,7 +102,10 @@ export class Upkeep {
         stableUpTo,
         this.#vault.voids.runs(),
       )
-      if (ids.length > 0) this.#vault.dropBodies(ids)
+      if (ids.length > 0) {
+        noteDropped(this.#vault, logs)
+        this.#vault.dropBodies(ids)
+      }
       dropped += ids.length
       after = next
     }
