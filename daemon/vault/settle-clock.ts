@@ -114,6 +114,8 @@ export class ClockSettling {
     if (context.own().suspect !== null) context.goOnIn(context.incarnations.goBack(context.own()))
     if (voidFrom !== undefined) sayVoid(context, voidFrom)
     for (const log of suspect) deleteLog(vault, log)
+    // Its number may be that of another device's log next.
+    vault.logs.reload()
     const refolded = refoldOperations({ ...contextOf(vault), erased: context.erased }, merged)
     context.setClock(this.newest())
     const isThere = ({ entity, key }: FactChange | AddingChange) =>

@@ -69,6 +69,37 @@ const TAKING_IN: readonly Mutation[] = [
   tests: [REPLICATION, SIMULATION, PERMUTATIONS],
 }))
 
+const CLOCK: readonly Mutation[] = [
+  {
+    name: 'an ERASE in a range that was taken back stays',
+    file: REMOTE,
+    rule: "if (voided && operation.kind !== 'ERASE') return",
+    without: 'if (voided) return',
+    tests: ['test/unit/vault/clock.test.ts'],
+  },
+  {
+    name: 'a VOID that does not count takes nothing back',
+    file: 'daemon/vault/void-operations.ts',
+    rule: 'AND v.seq >= s.first AND v.seq < s.first + s.count AND v.seq > s.counts_to',
+    without: 'AND 0',
+    tests: ['test/unit/vault/clock.test.ts'],
+  },
+  {
+    name: 'nothing counts behind a VOID',
+    file: 'crdt/void.ts',
+    rule: 'const runs: VoidedRun[] = [{ log, first: seq + 1, last: END }]',
+    without: 'const runs: VoidedRun[] = []',
+    tests: ['test/unit/crdt/void.test.ts'],
+  },
+  {
+    name: 'a log that is kept back is told to nobody',
+    file: 'daemon/vault/logs.ts',
+    rule: 'head_seq >= start && suspect === null',
+    without: 'head_seq >= start',
+    tests: ['test/unit/vault/clock.test.ts'],
+  },
+]
+
 const MERGING: readonly Mutation[] = [
   {
     name: 'the highest stamp wins',

@@ -71,12 +71,15 @@ describe('a device whose clock is ahead of the others', () => {
     using all = pairedVaults(3, { watched: true })
     const [one, two, three] = all.vaults as [PairedVault, PairedVault, PairedVault]
     put(one, insert('a'), insert('b'))
+    put(two, insert('of two'))
     await expectAlike(all.vaults)
     meet(one, two, three)
     one.wrongBy = YEAR
     put(one, title('a', 'of next year'), insert('c'))
     expect(titleOf(one, 'a')).toBe('of next year')
     expect(kept(one)).toHaveLength(1)
+    // Its log has a number by now, which another device's log has later.
+    expect(digestOf(one)).not.toBe(digestOf(two))
     // It is told by nothing: no head, no segment.
     expect(pull(two, one)).toBe(0)
     expect(one.vault.logs.frontierDigest(one.vault.space)).toBe(
