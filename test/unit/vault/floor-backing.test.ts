@@ -159,6 +159,44 @@ describe('floors that nothing speaks for', () => {
     }
   })
 
+  test('a device that waits for a floor to hold takes no new log of one that comes back', async () => {
+    using three = pairedVaults(3)
+    const [a, b, silent] = three.vaults as [PairedVault, PairedVault, PairedVault]
+    put(a, insert('kept'), insert('gone'))
+    for (const other of [b, silent]) meet(a, other)
+    later([a, b], 10 * DAY)
+    put(a, { kind: 'DELETE', entity: 'Conversation', key: 'gone' })
+    for (let month = 0; month < 5; month++) {
+      later([a, b], 33 * DAY)
+      put(a, insert(`month ${month}`))
+      meet(a, b)
+      for (const vault of [a, b]) await upkeep(vault)
+      meet(a, b)
+    }
+    later([a, b], 33 * DAY)
+    meet(a, b)
+    await upkeep(a)
+    meet(a, b)
+    await upkeep(b)
+    // B has let go of what was deleted; A has not heard that B keeps to the floor.
+    expect([a, b].map(({ vault }) => vault.appliedFloor === '')).toEqual([true, false])
+    silent.time = a.time
+    put(silent, { kind: 'UPDATE', entity: 'Conversation', key: 'gone', values: { custom_title: 'back' } })
+    expect(pull(a, silent)).toBe(0)
+    meet(a, b)
+    await upkeep(a)
+    expect(a.vault.appliedFloor).toBe(b.vault.appliedFloor)
+    for (let round = 0; round < 2; round++) {
+      meet(a, b)
+      meet(b, silent)
+      meet(a, silent)
+    }
+    for (const vault of [a, b, silent]) {
+      expect(keys(vault)).not.toContain('gone')
+      expect(digestOf(vault)).toBe(digestOf(a))
+    }
+  })
+
   test('an operation that waits at the beginning of a log spoils no snapshot', () => {
     using three = pairedVaults(3)
     const [a, b, c] = three.vaults as [PairedVault, PairedVault, PairedVault]
