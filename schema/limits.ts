@@ -74,6 +74,9 @@ export const LIMITS = {
   syncHellos: 6_000,
   /** How long the first frames of a sync stream may take; ms. */
   syncHelloMs: 10_000,
+  /** After a new epoch began: how long the topic of the one before is listened to, and its key opens a session; ms. */
+  oldTopicsMs: 7 * 24 * 3_600_000,
+  oldEpochsMs: 180 * 24 * 3_600_000,
   /** Commits within this time are announced together; ms. */
   syncAnnounceMs: 20,
   /** A device says that it is there this often, give or take a fifth; ms. */

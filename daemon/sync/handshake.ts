@@ -12,6 +12,7 @@ import {
   helloTags,
   matchTags,
 } from '../../crdt/hello.ts'
+import { keptEpochs } from '../../crdt/kept-epochs.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
@@ -65,7 +66,7 @@ export async function proposeSpace(
     await stream.send(encodeHelloNonce(initiatorNonce), signal)
     const responderNonce = decodeHelloNonce(await next(stream, signal))
     const parties = {
-      keys: keys.epochs.map(({ key }) => helloKey(key)),
+      keys: helloKeysOf(keys, now()),
       initiatorPeerId: network.peerId,
       responderPeerId: stream.peerId,
       initiatorNonce,
@@ -99,7 +100,7 @@ export async function answerProposal<C extends SpaceCandidate>(
   await stream.send(encodeHelloNonce(responderNonce), signal)
   const tags = decodeHelloTags(await next(stream, signal))
   const owners = candidates.flatMap((candidate) =>
-    candidate.keys.epochs.map(({ key }) => ({ candidate, key: helloKey(key) })),
+    helloKeysOf(candidate.keys, now()).map((key) => ({ candidate, key })),
   )
   const parties = {
     initiatorPeerId: stream.peerId,
@@ -113,6 +114,11 @@ export async function answerProposal<C extends SpaceCandidate>(
   const frontier = owner?.candidate.frontierDigest ?? random(DIGEST_BYTES)
   await stream.send(encodeHelloAnswer({ tag, frontier }), signal)
   return owner && { owner: owner.candidate, time: await exchangeTime(stream, now, signal) }
+}
+
+/** Who only knows an epoch that ended long ago is met no more: its device comes back by being paired. */
+function helloKeysOf({ epochs }: UserKeys, now: number): Uint8Array[] {
+  return keptEpochs(epochs, now, LIMITS.oldEpochsMs).map(({ key }) => helloKey(key))
 }
 
 async function exchangeTime(stream: FrameStream, now: () => number, signal: AbortSignal): Promise<PeerTime> {

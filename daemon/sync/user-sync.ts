@@ -1,6 +1,5 @@
 import type { KeyObject } from 'node:crypto'
 import { type Frontier, frontierDigest } from '../../crdt/frontier.ts'
-import { topicOf } from '../../crdt/sealed-message.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
@@ -25,6 +24,7 @@ import { partyOf, type SyncParty } from './party.ts'
 import { type Audited, reportAudit } from './session-audits.ts'
 import { SoonestTimer } from './soonest-timer.ts'
 import { type PeerDevice, type Replicate, type ReplicateIfOpen, SyncSession } from './sync-session.ts'
+import { Topics } from './topics.ts'
 
 export interface UserSyncOptions {
   readonly keys: UserKeys
@@ -57,8 +57,7 @@ export class UserSync {
   readonly #options: UserSyncOptions
   readonly #space: Uint8Array
   readonly #epochs: EpochKeys
-  /** Oldest first; old ones are heard still, by devices that have yet to learn of a new epoch. */
-  #topics: readonly string[] = []
+  readonly #topics: Topics
   readonly #devices: KnownDevices
   readonly #links = new Map<string, DeviceLink>()
   readonly #sessions = new Set<SyncSession>()
@@ -79,6 +78,9 @@ export class UserSync {
     this.#devices = new KnownDevices(did, () => this.#epochs.list)
     this.#live = this.#liveUpdates()
     const { now, count, network } = options
+    this.#topics = new Topics(network, this.#space, (topic, message, from) =>
+      this.#live.hear(topic, message, from, topic === this.#topics.current),
+    )
     this.#conduct = new Conduct({ now, count, misbehaved: (peerId) => network.misbehaved(peerId) })
   }
 
@@ -96,13 +98,7 @@ export class UserSync {
   }
 
   #listen(): void {
-    const topics = this.#epochs.list.map((epoch) => topicOf(epoch, this.#space))
-    for (const topic of topics)
-      if (!this.#topics.includes(topic))
-        this.#options.network.subscribe(topic, (message, from) =>
-          this.#live.hear(topic, message, from, topic === this.#topics.at(-1)),
-        )
-    this.#topics = topics
+    this.#topics.keep(this.#epochs.list, this.#options.now())
   }
 
   async #begin(waitMs: number): Promise<void> {
@@ -130,7 +126,7 @@ export class UserSync {
     this.#telling.stop()
     this.#live.stop()
     clearTimeout(this.#beginning)
-    for (const topic of this.#topics) this.#options.network.unsubscribe(topic)
+    this.#topics.leave()
     for (const link of this.#links.values()) link.stop()
     for (const session of this.#sessions) session.close('closing')
   }
@@ -443,7 +439,7 @@ export class UserSync {
       knowsMembership: (head) => this.#devices.knowsMembership(head),
       current: () => {
         const epoch = this.#epochs.list.at(-1)
-        const topic = this.#topics.at(-1)
+        const topic = this.#topics.current
         return epoch && topic !== undefined ? { epoch, topic } : undefined
       },
       onApplied: (frontier, missingBlobs) => {
@@ -459,6 +455,7 @@ export class UserSync {
 
   /** Says that this device is there, and looks again at what it says it holds. */
   async #beat(): Promise<void> {
+    this.#listen()
     if (this.otherDevices.length === 0) return
     const frontier = await this.#options.ifOpen('frontier', {})
     if (this.#stopped) return
