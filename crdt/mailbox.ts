@@ -61,7 +61,7 @@ export function openItem(
   const [first, second] = rest
   if (kind === SEGMENT && first instanceof Uint8Array && rest.length === 1)
     return { type: 'segment', bytes: first }
-  if (kind === MEMBERS && Array.isArray(first) && rest.length === 1 && first.every(isBytes))
+  if (kind === MEMBERS && Array.isArray(first) && rest.length === 1 && first.every((each) => isBytes(each)))
     return { type: 'members', documents: first as readonly Uint8Array[] }
   if (kind === PROGRESS && isBytes(first) && isBytes(second) && rest.length === 2)
     return { type: 'progress', statement: first as Uint8Array, signature: second as Uint8Array }

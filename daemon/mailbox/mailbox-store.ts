@@ -95,7 +95,12 @@ export class MailboxStore {
     const number = box.next++
     const at = this.#now()
     const file = `${number}-${at}-${digest}`
-    replaceFile(join(this.#folder, name, file), sealed)
+    try {
+      replaceFile(join(this.#folder, name, file), sealed)
+    } catch (error) {
+      this.#dropIfEmpty(name)
+      throw error
+    }
     this.#hold(box, number, { file, digest, bytes, at })
     return number
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { decodeDid } from '../../daemon/identity/did.ts'
 import type { Client } from '../../rpc/client/index.ts'
 import { byteSearch, filesBelow } from '../support/byte-search.ts'
 import { pair } from '../support/device-pair.ts'
@@ -152,6 +153,8 @@ function expectNothingIn(folder: string, did: string, devices: readonly string[]
   for (const name of [did, ...devices]) {
     expect(byteSearch(folder, name), name).toEqual([])
     expect(byteSearch(folder, name.replace('did:key:', '')), name).toEqual([])
+    const key = Buffer.from(decodeDid(name))
+    for (const file of filesBelow(folder)) expect(readFileSync(file).includes(key), file).toBe(false)
   }
   expect(filesBelow(folder).join()).not.toContain('did')
   for (const file of filesBelow(folder)) expect(readFileSync(file).length).toBeGreaterThan(0)
