@@ -117,9 +117,12 @@ describe('two devices that are never there together', { timeout: 300_000 }, () =
     )
     const mailboxes = join(keeper.home, 'mailboxes')
     expect(filesBelow(mailboxes).length).toBeGreaterThan(3)
+    await two.kill9()
+    // Files of a running database come and go.
+    await keeper.stop()
     expectNothingIn(mailboxes, did, devices)
     for (const title of TITLES) expect(byteSearch(keeper.home, title), title).toEqual([])
-    await two.kill9()
+    await keeper.boot()
 
     began = performance.now()
     const again = await back(one)
@@ -133,8 +136,11 @@ describe('two devices that are never there together', { timeout: 300_000 }, () =
     // Two said what it holds of what had been left for it.
     await eventually('one knows how far two is', async () => (await statusOf(again)).peers[0]!.behind < 5)
     await eventually(
-      'the erased text is gone',
-      () => byteSearch(one.home, TITLES[0]!).length === 0,
+      'one has purged it',
+      async () => {
+        const [erasure] = (await again.call('sync.erasures', {})).items
+        return erasure?.devices.find(({ deviceDid }) => deviceDid === devices[0])?.purged
+      },
       WITHIN_MS,
     )
     expect(await again.call('sync.verify')).toMatchObject({ ok: true })
@@ -142,9 +148,56 @@ describe('two devices that are never there together', { timeout: 300_000 }, () =
     // An orderly stop leaves what was written in its last moment.
     await write(again, 'last-words')
     await one.stop()
+    expect(byteSearch(one.home, TITLES[0]!)).toEqual([])
     const third = await back(two)
     await eventually('the last words', async () => (await titles(third)).includes('last-words'), WITHIN_MS)
     expect(await third.call('sync.verify')).toMatchObject({ ok: true })
+  })
+
+  test('learn so that a third was taken out, and read what is under the new key', async () => {
+    const keeper = await node('--role', 'bootstrap')
+    const hub = await keeper.client()
+    await eventually(
+      'the master',
+      async () => (await hub.call('master.status')).state === 'online',
+      WITHIN_MS,
+    )
+    const address = (await hub.call('master.status')).address!
+    const [one, two, three] = [
+      await node('--join', address),
+      await node('--join', address),
+      await node('--join', address),
+    ]
+    const client = await one.client()
+    const { did, recoveryPhrase } = await client.call('users.create', { displayName: 'Ann' })
+    await client.login({ did })
+    const phone = await pair({ node: one, client }, two, 'Phone')
+    const tablet = await pair({ node: one, client }, three, 'Tablet')
+    await eventually(
+      'the phone knows the tablet',
+      async () => (await phone.client.call('devices.list')).items.length === 3,
+      WITHIN_MS,
+    )
+    await Promise.all([two.kill9(), three.kill9()])
+    await client.call('devices.revoke', { device: tablet.deviceDid, recoveryPhrase })
+    await write(client, TITLES[0]!)
+    await eventually(
+      'all left',
+      async () => {
+        const peer = (await statusOf(client)).peers.find(({ deviceDid }) => deviceDid === phone.deviceDid)!
+        return peer.behind > 0 && peer.mailbox?.operations === peer.behind
+      },
+      WITHIN_MS,
+    )
+    await one.kill9()
+    await two.boot()
+    const again = await two.client()
+    await again.login({ did })
+    await eventually('the title', async () => (await titles(again)).includes(TITLES[0]!), WITHIN_MS)
+    const { items } = await again.call('devices.list')
+    expect(items.find(({ deviceDid }) => deviceDid === tablet.deviceDid)?.state).toBe('revoked')
+    expect((await statusOf(again)).membership.entries).toBeGreaterThan(0)
+    expect(await again.call('sync.verify')).toMatchObject({ ok: true })
   })
 })
 
