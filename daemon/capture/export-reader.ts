@@ -28,6 +28,8 @@ export type ExportItem =
   | { readonly kind: 'broken'; readonly where: string; readonly provider: string; readonly message: string }
   /** A file that could not be read on; no element of its own. */
   | { readonly kind: 'damaged'; readonly where: string; readonly message: string }
+  /** An element that was imported before. */
+  | { readonly kind: 'known'; readonly provider: string; readonly conversationId: string }
   /** Files that hold no conversations; no element. */
   | { readonly kind: 'others'; readonly reason: string; readonly count: number }
 
@@ -39,8 +41,19 @@ const FLAWS: Record<Flaw, string> = {
   truncated: 'The file ends in the middle.',
 }
 
-/** Reads a planned export, one element at a time. The first `skip` elements are passed over without parsing. */
-export async function* readExport(source: Source, plan: ExportPlan, skip = 0): AsyncGenerator<ExportItem> {
+export interface ReadOptions {
+  /** So many elements are passed over without parsing. */
+  readonly skip?: number
+  /** The conversation an element was imported into before: then it is not parsed again. */
+  known?(provider: string, raw: Uint8Array): string | undefined
+}
+
+/** Reads a planned export, one element at a time. */
+export async function* readExport(
+  source: Source,
+  plan: ExportPlan,
+  { skip = 0, known }: ReadOptions = {},
+): AsyncGenerator<ExportItem> {
   for (const name of plan.damaged)
     yield { kind: 'damaged', where: name, message: 'This part of the export is missing or damaged.' }
   for (const { name, message } of plan.problems) yield { kind: 'damaged', where: name, message }
@@ -51,7 +64,11 @@ export async function* readExport(source: Source, plan: ExportPlan, skip = 0): A
       if (file.provider.kind === undefined)
         for await (const element of elementsOf(source, file, file.provider)) {
           if (left > 0) left--
-          else yield readElement(element, file, file.provider)
+          else {
+            const id = element.kind === 'element' ? known?.(file.provider.name, element.bytes) : undefined
+            if (id === undefined) yield readElement(element, file, file.provider)
+            else yield { kind: 'known', provider: file.provider.name, conversationId: id }
+          }
         }
       else
         for await (const item of readWhole(source, file)) {

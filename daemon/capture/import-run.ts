@@ -16,6 +16,7 @@ import {
   setSkipped,
   uploadOf,
 } from './import-job-store.ts'
+import { knownElement, rawTag } from './known-elements.ts'
 import { type CaptureResult, captureConversation, isErasedConflict, recordAttempt } from './pipeline.ts'
 import type { ImportSource } from './sources/open-source.ts'
 import type { Source } from './sources/source.ts'
@@ -55,7 +56,10 @@ export async function runImport(job: JobRow, run: ImportRun): Promise<boolean> {
     const progress = () => ({ jobId: job.id, done, total, stage: 'storing' })
     if (signal.aborted) return false
     run.tell(progress(), true)
-    for await (const item of readExport(source, plan, done)) {
+    for await (const item of readExport(source, plan, {
+      skip: done,
+      known: (provider, raw) => knownElement(vault, vault.space, rawTag(vault, provider, raw)),
+    })) {
       if (signal.aborted) return false
       if (item.kind === 'damaged')
         vault.transact((tx) => addError(tx, job.id, item.where, 'Corrupt', item.message))
@@ -115,18 +119,27 @@ function store(run: ImportRun, job: JobRow, item: Element): void {
 }
 
 function storeElement(tx: VaultTransaction, vault: Vault, job: JobRow, item: Element): void {
+  if (item.kind === 'known') {
+    const { provider, conversationId } = item
+    const capturedAt = vault.now()
+    recordAttempt(tx, { capturedAt, provider, status: 'unchanged', conversationId, jobId: job.id })
+    advanceJob(tx, job.id, { unchanged: 1 })
+    return
+  }
   if (item.kind === 'broken') {
     fail(tx, vault, job, item, new VivimError('Corrupt', item.message))
     advanceJob(tx, job.id, { failed: 1 })
     return
   }
   const { conversations, skipped, notes } = item.parsed
+  const isAll = conversations.length === 1 && skipped.length === 0
   const results = conversations.map((conversation) =>
     captureConversation(tx, vault, conversation, {
       again: job.again === 1,
       capturedAt: vault.now(),
       jobId: job.id,
       raw: item.raw,
+      ...(isAll ? { rawTag: rawTag(vault, item.provider, item.raw) } : {}),
     }),
   )
   for (const reason of skipped) countSkipped(tx, job.id, reason)
@@ -139,6 +152,7 @@ function storeElement(tx: VaultTransaction, vault: Vault, job: JobRow, item: Ele
 }
 
 function fail(tx: VaultTransaction, vault: Vault, job: JobRow, item: Element, error: VivimError): void {
+  if (item.kind === 'known') return
   addError(tx, job.id, item.where, error.code, error.message)
   recordAttempt(tx, {
     capturedAt: vault.now(),

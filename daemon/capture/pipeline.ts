@@ -30,6 +30,8 @@ export interface CaptureOptions {
   readonly jobId?: string
   /** What the provider gave, to be kept sealed; absent: the conversation as JSON. */
   readonly raw?: Uint8Array
+  /** Names `raw`, when this conversation is all it makes. */
+  readonly rawTag?: string
 }
 
 export interface CaptureResult {
@@ -73,7 +75,7 @@ export function captureConversation(
   const stored = storedConversation(tx, vault.space, id)
   const capture = { tx, vault, id, generation, canonical, options }
   const result =
-    stored?.content_hash === canonical.contentHash
+    stored && (stored.content_hash === canonical.contentHash || wasImported(capture))
       ? unchanged(id, stored, canonical)
       : stored
         ? update(capture, stored)
@@ -81,8 +83,9 @@ export function captureConversation(
   if (result.status !== 'unchanged') {
     const raw = options.raw ?? Buffer.from(JSON.stringify(conversation))
     tx.run(
-      'INSERT OR IGNORE INTO raw_records (conversation_id, content_hash, captured_at, sealed) VALUES (?, ?, ?, ?)',
-      [id, canonical.contentHash, options.capturedAt, sealRawRecord(vault, raw)],
+      `INSERT OR IGNORE INTO raw_records (conversation_id, content_hash, captured_at, sealed, raw_tag)
+       VALUES (?, ?, ?, ?, ?)`,
+      [id, canonical.contentHash, options.capturedAt, sealRawRecord(vault, raw), options.rawTag ?? null],
     )
     if (!stored?.deleted)
       tx.run('INSERT OR REPLACE INTO derivation_queue (conversation_id, queued_at) VALUES (?, ?)', [
@@ -97,6 +100,19 @@ export function captureConversation(
     conversationId: id,
   })
   return result
+}
+
+/**
+ * An export that was imported before says nothing new, whatever came from elsewhere since: a share page and an export
+ * of one conversation would otherwise take turns for ever. What an app sends is how things are now.
+ */
+function wasImported({ tx, id, canonical, options }: Capture): boolean {
+  if (options.jobId === undefined) return false
+  const row = tx.get('SELECT 1 FROM raw_records WHERE conversation_id = ? AND content_hash = ?', [
+    id,
+    canonical.contentHash,
+  ])
+  return row !== undefined
 }
 
 /** One try, for the person's own record; what failed names no conversation. */

@@ -20,6 +20,7 @@ export async function scanExport(
   let to: number | null = null
   for await (const item of readExport(source, plan)) {
     options.signal.throwIfAborted()
+    if (item.kind === 'known') continue
     if (item.kind === 'others') {
       skipped.set(item.reason, item.count)
       continue

@@ -24,6 +24,7 @@ export async function captureLines(path: string, vault: OpenVault): Promise<stri
         lines.push(`others: ${item.count}`)
         continue
       }
+      if (item.kind === 'known') continue
       if (item.kind !== 'parsed') {
         lines.push(`${item.kind} ${item.where}: ${item.message}`)
         continue
