@@ -1,4 +1,5 @@
 import type { Params, Result } from '../schema/methods/index.ts'
+import type { Backups } from './backup/backups.ts'
 import type { AccessLog } from './identity/access-log.ts'
 import type { AppGrants } from './identity/app-grants.ts'
 import type { AuthChallenges } from './identity/auth-challenges.ts'
@@ -34,6 +35,7 @@ export interface NodeContext {
   readonly sync: Pick<SyncService, 'syncNow' | 'audit'>
   readonly pairing: Pick<PairingService, 'start' | 'join' | 'confirm' | 'status' | 'cancel' | 'list'>
   readonly master: Pick<MasterService, 'status' | 'find'>
+  readonly backups: Pick<Backups, 'create' | 'verify' | 'restore'>
   revokeDevice(did: string, params: Params<'devices.revoke'>): Promise<Result<'devices.revoke'>>
   /** Values of the counters by name. */
   counters(): Record<string, number>

@@ -8,6 +8,7 @@ import { createRouter } from '../rpc/router.ts'
 import { listenOnSocket } from '../rpc/socket-server.ts'
 import type { RpcLog } from '../rpc/types.ts'
 import { authServices } from './auth-services.ts'
+import { Backups } from './backup/backups.ts'
 import { deviceNamed, nameDevices } from './device-names.ts'
 import { nodeMethodHandlers, userCallHandler } from './handlers/index.ts'
 import { nodeSeedOfHome } from './home.ts'
@@ -316,6 +317,15 @@ async function start(
       return revokeDevice({ users, sync, now }, did, params)
     },
     master,
+    backups: new Backups({
+      users,
+      currentKeys: (keys) => sync.enrollingKeys(keys),
+      onRestored: (keys) => keepInStep(keys),
+      scratch: paths.users,
+      privateFolders: [paths.home, paths.users],
+      now,
+      random,
+    }),
     counters: () => metrics.counters(),
     status: () => ({
       version,

@@ -3,6 +3,7 @@ import type { Handlers } from '../../rpc/types.ts'
 import type { NodeContext } from '../node-context.ts'
 import { appHandlers } from './apps.ts'
 import { authHandlers } from './auth.ts'
+import { backupHandlers } from './backup.ts'
 import { configHandlers } from './config.ts'
 import { devicesHandlers } from './devices.ts'
 import { masterHandlers } from './master.ts'
@@ -22,6 +23,7 @@ export function nodeMethodHandlers(node: NodeContext): Handlers {
     ...masterHandlers(node),
     ...syncHandlers(node),
     ...devicesHandlers(node),
+    ...backupHandlers(node),
   }
 }
 

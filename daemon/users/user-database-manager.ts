@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, renameSync } from 'node:fs'
 import type { MessagePort } from 'node:worker_threads'
 import type { Frontier } from '../../crdt/frontier.ts'
 import { VivimError } from '../../schema/errors.ts'
@@ -116,10 +116,23 @@ export class UserDatabaseManager {
     return created
   }
 
-  /** Makes this node a device of somebody, from what another device handed over. @throws as `createPairedUser` */
-  async createPairedUser(user: PairedUser): Promise<UserKeys> {
+  /** Writes a whole copy of a user's database, without free pages, to a new file. @throws as `getClient`, `StorageFull` */
+  async copyDatabase(did: string, path: string): Promise<void> {
+    const host = await this.getClient(did)
+    await host.replicate('copyTo', { path })
+  }
+
+  /**
+   * Makes this node a device of somebody, from what another device handed over.
+   * @param database a file to begin with, which is moved; in the same file system
+   * @throws as `createPairedUser`
+   */
+  async createPairedUser(user: PairedUser, database?: string): Promise<UserKeys> {
     const { keystore, usersFolder, random } = this.#options
-    const createDatabase = (keys: UserKeys) => this.createUserDatabase(keys)
+    const createDatabase = (keys: UserKeys) => {
+      if (database !== undefined) renameSync(database, this.#folderOf(keys.did).databasePath)
+      return this.createUserDatabase(keys)
+    }
     const keys = await createPairedUser({ keystore, usersFolder, random, createDatabase }, user)
     if (!user.unattended) this.#unlocked.set(keys.did, keys)
     return keys

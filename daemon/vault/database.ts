@@ -94,15 +94,7 @@ export class Database implements Sql {
    */
   compact(): void {
     const copy = compactCopy(this.#path)
-    this.#finalizeAll()
-    try {
-      this.script(`VACUUM INTO '${copy.replaceAll("'", "''")}'`)
-      syncFile(copy)
-      chmodSync(copy, 0o600)
-    } catch (error) {
-      rmSync(copy, { force: true })
-      throw translate(error, dirname(this.#path))
-    }
+    this.copyTo(copy)
     this.checkpoint()
     guard(this.#path, () => this.#database.close())
     try {
@@ -110,6 +102,19 @@ export class Database implements Sql {
       syncFile(dirname(this.#path))
     } finally {
       this.#database = this.#open()
+    }
+  }
+
+  /** A copy without free pages as a new file, 0600 and durable. @throws VivimError `StorageFull` */
+  copyTo(copy: string): void {
+    this.#finalizeAll()
+    try {
+      this.script(`VACUUM INTO '${copy.replaceAll("'", "''")}'`)
+      syncFile(copy)
+      chmodSync(copy, 0o600)
+    } catch (error) {
+      rmSync(copy, { force: true })
+      throw translate(error, dirname(copy))
     }
   }
 

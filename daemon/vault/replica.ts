@@ -45,6 +45,8 @@ export interface ReplicaMembers {
 
 /** What replication asks of a user's vault; each is one message to the user's worker. */
 export interface ReplicaActions extends AuditActions, MailboxActions {
+  /** Writes a copy of the whole database to a new file, 0600. @throws VivimError `StorageFull` */
+  copyTo(params: { readonly path: string }): null
   frontier(params: Record<never, never>): Frontier
   members(params: Record<never, never>): ReplicaMembers
   /** Keeps documents that verify and are new. */
@@ -146,6 +148,10 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
   return {
     ...auditActions(vault, options.audit, remake),
     ...mailboxActions(vault, cursors),
+    copyTo: ({ path }) => {
+      vault.database.copyTo(path)
+      return null
+    },
     frontier: () => vault.logs.frontier(vault.space),
     members,
     saveMembers: ({ documents }) => {

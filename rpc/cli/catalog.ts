@@ -27,6 +27,11 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['user delete', "remove a user's keys and database", user('delete')],
       ['whoami', 'say whom commands sign in as', user('whoami')],
     ]),
+    ...group('Backups', [
+      ['backup create', 'write your database and keys to one encrypted file', backup('create')],
+      ['backup verify', 'open a backup and check everything in it', backup('verify')],
+      ['backup restore', 'make the user of a backup here, as a new device', backup('restore')],
+    ]),
     ...group('Devices', [
       ['device pair', 'make a code that brings a new device in', device('pair')],
       ['device join', 'make this one of the devices of whoever made the code', device('join')],
@@ -137,6 +142,7 @@ type NodeCommands = typeof import('./commands/node.ts')
 type ConfigCommands = typeof import('./commands/config.ts')
 type MasterCommands = typeof import('./commands/master.ts')
 type UserCommands = typeof import('./commands/users.ts')
+type BackupCommands = typeof import('./commands/backup.ts')
 type DeviceCommands = typeof import('./commands/devices.ts')
 type CaptureCommands = typeof import('./commands/capture.ts')
 type ConversationCommands = typeof import('./commands/conversations.ts')
@@ -154,6 +160,8 @@ const master = (name: keyof MasterCommands['masterCommands']) => async () =>
   (await import('./commands/master.ts')).masterCommands[name]
 const user = (name: keyof UserCommands['userCommands']) => async () =>
   (await import('./commands/users.ts')).userCommands[name]
+const backup = (name: keyof BackupCommands['backupCommands']) => async () =>
+  (await import('./commands/backup.ts')).backupCommands[name]
 const device = (name: keyof DeviceCommands['deviceCommands']) => async () =>
   (await import('./commands/devices.ts')).deviceCommands[name]
 const capture = (name: keyof CaptureCommands['captureCommands']) => async () =>

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { annotationsMethods } from './annotations.ts'
 import { authMethods } from './auth.ts'
+import { backupMethods } from './backup.ts'
 import { captureMethods } from './capture.ts'
 import { configMethods } from './config.ts'
 import { contextMethods } from './context.ts'
@@ -31,6 +32,7 @@ export const METHODS = {
   ...syncMethods,
   ...devicesMethods,
   ...masterMethods,
+  ...backupMethods,
 } as const
 
 type Methods = typeof METHODS

@@ -346,6 +346,7 @@ const ADDING: readonly Mutation[] = [
 export const MUTATIONS: readonly Mutation[] = [
   ...TAKING_IN,
   ...MERGING,
+  ...CLOCK,
   ...CANONICAL,
   ...BYTES,
   ...LASTING,

@@ -54,6 +54,7 @@ beforeEach(() => {
       syncNow: async (did) => ({ applied: did.length, sent: 0, ms: 1, devices: [] }),
       audit: async () => ({ devices: [] }),
     },
+    backups: {} as NodeContext['backups'],
     revokeDevice: async () => {
       throw new VivimError('NotFound')
     },
