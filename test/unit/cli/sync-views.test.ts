@@ -18,7 +18,15 @@ const space = (over: object = {}) => ({
 })
 
 test('sync status says in words how far each device has come, and what is wrong', async () => {
-  const peer = { deviceDid: LAPTOP, name: 'Laptop', connected: true, behind: 12, lastSeenAt: at, upTo: at }
+  const peer = {
+    deviceDid: LAPTOP,
+    name: 'Laptop',
+    connected: true,
+    behind: 12,
+    lastSeenAt: at,
+    upTo: at,
+    mailbox: null,
+  }
   const alarm = { deviceDid: LAPTOP, name: 'Laptop', at, rows: 3, remade: 1, names: ['Conversation abc'] }
   const line = new CommandLine({
     'sync.status': () => ({
@@ -33,6 +41,30 @@ test('sync status says in words how far each device has come, and what is wrong'
     /^ALARM 2026-02-14 .+ Laptop showed something else\. 3 rows differed, 1 of them wrong here/m,
   )
   expect(line.io.stdout).toContain('  Conversation abc\n  and 2 more\n')
+})
+
+test.each([
+  [{ operations: 12, full: false, at }, 'Laptop: caught up', ', 12 operations left at the bootstrap node'],
+  [
+    { operations: 1, full: true, at },
+    'Laptop: caught up',
+    ', 1 operation left at the bootstrap node, which has no room',
+  ],
+])('sync status says what waits in a mailbox: %j', async (mailbox, ...words) => {
+  const peer = {
+    deviceDid: LAPTOP,
+    name: 'Laptop',
+    connected: false,
+    behind: 12,
+    lastSeenAt: at,
+    upTo: at,
+    audit: null,
+  }
+  const line = new CommandLine({
+    'sync.status': () => ({ spaces: [space({ peers: [{ ...peer, mailbox }] })] }),
+  })
+  expect(await line.run('sync', 'status')).toBe(0)
+  for (const part of words) expect(line.io.stdout).toContain(part)
 })
 
 test.each([
