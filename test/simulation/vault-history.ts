@@ -27,6 +27,8 @@ interface KnownOperation extends PlacedOperation {
 }
 
 interface KnownLog {
+  /** Nobody was told of it. */
+  suspect: boolean
   readonly device: Uint8Array
   readonly log: PlacedOperation['log']
   readonly operations: KnownOperation[]
@@ -65,8 +67,23 @@ export class History {
     const { vault } = replica
     const problems: string[] = []
     let fresh = 0
-    const log = vault.logs.list(vault.space).find(({ ref }) => ref === vault.ownLog)!
+    for (const log of vault.logs.list(vault.space)) {
+      if (Buffer.compare(log.device, replica.device) !== 0) continue
+      fresh += this.#recordLog(vault, log, acknowledged, problems)
+    }
+    this.operations += fresh
+    return { problems, fresh }
+  }
+
+  #recordLog(
+    vault: VaultReplica['vault'],
+    log: ReturnType<VaultReplica['vault']['logs']['list']>[number],
+    acknowledged: boolean,
+    problems: string[],
+  ): number {
+    let fresh = 0
     const known = this.#log(log)
+    known.suspect = log.suspect !== null
     const rows = vault.all<StoredRow>(
       'SELECT seq, hash, body FROM sync_operations WHERE log = ? AND seq > ? ORDER BY seq',
       [log.ref, known.operations.length],
@@ -83,8 +100,7 @@ export class History {
         }
       fresh++
     }
-    this.operations += fresh
-    return { problems, fresh }
+    return fresh
   }
 
   /** The last operations of a device's own log say what the person did. */
@@ -128,7 +144,7 @@ export class History {
   /** An old file was put back: what no device holds any more never was. Answers how many operations were lost. */
   forgetLost(replicas: readonly VaultReplica[]): number {
     const frontiers = replicas.map(
-      (replica) => new Map(replica.frontier().map((head) => [logName(head), head.sequence])),
+      ({ vault }) => new Map(vault.logs.list(vault.space).map((log) => [logName(log), log.head_seq])),
     )
     let lost = 0
     for (const [name, { operations }] of this.#logs) {
@@ -158,8 +174,9 @@ export class History {
         problems.push(`holds ${head_seq} operations of a log in which nobody wrote them`)
         continue
       }
-      for (const [index, operation] of (known?.operations ?? []).slice(0, head_seq).entries())
-        if (!absent.has(`${ref} ${index + 1}`)) held.push(operation)
+      const operations = known?.operations.slice(0, head_seq) ?? []
+      for (const { operation, seq } of counting(operations))
+        if (!absent.has(`${ref} ${seq}`)) held.push(operation)
     }
     const expected = digestOfState(stateOf(held, this.#spaceSecret))
     if (stateDigest(vault, vault.logs, vault.space) !== expected)
@@ -177,14 +194,16 @@ export class History {
   checkEnd(replica: VaultReplica): string[] {
     const { vault } = replica
     const problems: string[] = []
-    const all = [...this.#logs.values()].flatMap(({ operations }) => operations)
-    for (const [name, { operations, device }] of this.#logs) {
+    const told = [...this.#logs].filter(([, { suspect }]) => !suspect)
+    const all = told.flatMap(([, { operations }]) => counting(operations).map(({ operation }) => operation))
+    for (const [name, { operations, device }] of told) {
       const log = vault.logs.list(vault.space).find((candidate) => logName(candidate) === name)
       if ((log?.head_seq ?? 0) !== operations.length)
         problems.push(
           `holds ${log?.head_seq ?? 0} of ${operations.length} operations of ${Buffer.from(device).toString('hex', 0, 4)}`,
         )
     }
+    if (replica.keptBack() > 0) problems.push('still keeps back what it wrote')
     if (vault.held.count() > 0) problems.push('still holds operations back')
     if (vault.erasures.owedBy(replica.member.did)) problems.push('does not say what it has purged')
     const state = stateOf(all, this.#spaceSecret)
@@ -208,7 +227,11 @@ export class History {
   /** Words of rows that are erased and stand in no other. */
   erasedWords(): string[] {
     const all = [...this.#logs.values()].flatMap(({ operations }) => operations)
-    const { erased } = stateOf(all, this.#spaceSecret)
+    const told = [...this.#logs.values()].filter(({ suspect }) => !suspect)
+    const { erased } = stateOf(
+      told.flatMap(({ operations }) => operations),
+      this.#spaceSecret,
+    )
     const markers = new Set(erased.map(({ table, marker }) => `${table} ${hex(marker)}`))
     return all.flatMap(({ read: { table, key, columns } }) => {
       if (typeof key !== 'string' || !markers.has(`${table} ${hex(markerOf(this.#spaceSecret, table, key))}`))
@@ -238,6 +261,7 @@ export class History {
       device,
       log: { space: this.#spaceId, incarnation },
       operations: [],
+      suspect: false,
     }
     this.#logs.set(name, log)
     return log
@@ -266,6 +290,17 @@ function notesUnlike(vault: VaultReplica['vault'], { rows }: ReferenceState): st
       ? []
       : [`note ${key} is not what its edits make of it`]
   })
+}
+
+/** Those of a log, from its first on, that no VOID in it takes back; ERASEs stay. */
+function counting(operations: readonly KnownOperation[]) {
+  const placed = operations.map((operation, index) => ({ operation, seq: index + 1 }))
+  const end = placed.find(({ operation: { read } }) => read.kind === KIND.VOID)
+  if (!end) return placed
+  const from = Number(end.operation.read.columns.get(1))
+  return placed.filter(
+    ({ operation: { read }, seq }) => seq < from || (read.kind === KIND.ERASE && seq < end.seq),
+  )
 }
 
 function lastAcknowledged(operations: readonly KnownOperation[]): number {

@@ -152,12 +152,17 @@ export class VaultNetwork {
       new SessionEnd({ ...shared, replica: b, peer: a }),
     ] as const
     link.ends = ends
+    a.meet(b)
+    b.meet(a)
     for (const [index, replica] of link.between.entries()) this.#carryOut(replica, () => ends[index]!.start())
   }
 
   #break(link: Link, finish: boolean): void {
     const { ends = [] } = link
     link.ends = undefined
+    const [a, b] = link.between
+    a.part(b)
+    b.part(a)
     for (const end of ends) end.closed = true
     if (!finish) return
     for (const end of ends)

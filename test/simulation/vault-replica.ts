@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { KnownMembers } from '../../crdt/engine.ts'
 import { type Frontier, type LogPosition, logName } from '../../crdt/frontier.ts'
 import { type OpenVault, openVault } from '../../daemon/vault/open-vault.ts'
-import { createReplica, type ReplicaActions, releaseHeld } from '../../daemon/vault/replica.ts'
+import { PeerClock } from '../../daemon/vault/peer-clock.ts'
+import { createReplica, type ReplicaActions, releaseHeld, settleClock } from '../../daemon/vault/replica.ts'
 import { StateAudit } from '../../daemon/vault/state-audit.ts'
 import { SyncCursors } from '../../daemon/vault/sync-cursors.ts'
 import { Upkeep } from '../../daemon/vault/upkeep.ts'
@@ -34,6 +35,7 @@ export class VaultReplica implements SyncReplica {
   offset = 0
   /** The latest time its clock ever showed. */
   latest = 0
+  readonly #watched: boolean
   readonly #random: SeededRandom
   readonly #time: () => number
   /** Where the vault is, and copies of it beside it. */
@@ -59,12 +61,15 @@ export class VaultReplica implements SyncReplica {
     readonly time: () => number
     readonly folder: string
     readonly introduced: boolean
+    /** Whether it compares its clock with the others'. */
+    readonly watched?: boolean
     /** Instead of a new vault, a copy of another one. */
     readonly image?: VaultImage
   }) {
     this.family = options.family
     this.member = options.member
     this.device = options.member.device
+    this.#watched = options.watched ?? false
     this.#random = options.random
     this.#time = options.time
     this.#folder = options.folder
@@ -166,6 +171,24 @@ export class VaultReplica implements SyncReplica {
     this.#durably(() => releaseHeld(this.#replicaOptions(this.#vault)))
   }
 
+  /** Each tells its time when a stream opens. */
+  meet(other: VaultReplica): void {
+    this.#vault.clockWatch.hear(other.device, Math.max(0, other.#time() + other.offset))
+  }
+
+  part(other: VaultReplica): void {
+    this.#vault.clockWatch.hear(other.device, undefined)
+  }
+
+  settleClock(): void {
+    this.#durably(() => settleClock(this.#replicaOptions(this.#vault)))
+  }
+
+  /** Logs of which nobody is told. */
+  keptBack(): number {
+    return this.#vault.logs.list(this.#vault.space).filter(({ suspect }) => suspect !== null).length
+  }
+
   purge(): void {
     if (this.#vault.purgePending) this.#vault.purge()
     else this.#vault.acknowledgePurge()
@@ -194,7 +217,8 @@ export class VaultReplica implements SyncReplica {
     if (powerLoss && length > this.#durable)
       truncateSync(log, this.#durable + this.#random.integer(length - this.#durable))
     this.#replace(image, [DATABASE, WRITE_AHEAD_LOG])
-    if (Buffer.compare(incarnation, this.#incarnation) !== 0)
+    // What is kept back goes to another log, and the process may end just after that.
+    if (!this.#watched && Buffer.compare(incarnation, this.#incarnation) !== 0)
       return ['a process that was killed goes on in another log']
     const heads = new Map(this.frontier().map((head) => [logName(head), head.sequence]))
     return promised
@@ -249,7 +273,10 @@ export class VaultReplica implements SyncReplica {
       this.latest = Math.max(this.latest, time)
       return time
     }
-    const vault = openVault(this.family.optionsOf(this.member, this.path, now, this.#random.bytes))
+    // What it knew of the others' time is forgotten with the process.
+    const peers = this.#watched ? new PeerClock(this.#time) : undefined
+    const options = this.family.optionsOf(this.member, this.path, now, this.#random.bytes)
+    const vault = openVault({ ...options, peers })
     this.#intercept(vault)
     this.#durable = bytesOf(`${this.path}-wal`)
     return { vault, actions: createReplica(this.#replicaOptions(vault)) }

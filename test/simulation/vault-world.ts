@@ -12,6 +12,8 @@ import type { Strangers } from './vault-strangers.ts'
 import { Workload } from './vault-workload.ts'
 
 const YEAR = 365 * 24 * 3_600_000
+/** Less than what a device alone would doubt. */
+const HOURS = 20 * 3_600_000
 const CREDITS = [1, 2_000, 1024 * 1024]
 const APPLY_BYTES = [1, 3_000, 512 * 1024]
 /** Streams that do not come to an end are a fault of the engine. */
@@ -43,6 +45,8 @@ export class VaultWorld implements Disposable {
    * shown is no longer the fold of all operations.
    */
   readonly #jumps: boolean
+  /** Devices compare their clocks. */
+  readonly #watched: boolean
   #time = BEGIN
 
   constructor(seed: string, family: Family, strangers: Strangers) {
@@ -56,6 +60,7 @@ export class VaultWorld implements Disposable {
     this.#jumps = random.next() < 0.5
     this.#workload = new Workload(random, random.next() < 0.5)
     const introduced = random.next() < 0.85
+    this.#watched = this.#jumps && random.next() < 0.6
     this.replicas = family.devices.slice(0, 2 + random.integer(family.devices.length - 1)).map(
       (member) =>
         new VaultReplica({
@@ -65,6 +70,7 @@ export class VaultWorld implements Disposable {
           time: () => this.#time,
           folder: join(this.#folder, String(member.number)),
           introduced,
+          watched: this.#watched,
         }),
     )
     this.network = new VaultNetwork({
@@ -111,7 +117,7 @@ export class VaultWorld implements Disposable {
       [84, 'clock', () => this.#jump(replica)],
       [86, 'backup', () => void this.#images.set(replica, replica.image())],
       [89, 'puts back', () => this.#putBack(replica)],
-      [92, 'releases', () => this.#carryOut(replica, () => replica.releaseHeld())],
+      [92, 'releases', () => this.#release(replica)],
       [93, 'purges', () => this.#purge(replica)],
       [95, 'keeps up', () => this.#upkeep(replica)],
       [100, 'is lied to', () => this.#lie(replica)],
@@ -122,6 +128,7 @@ export class VaultWorld implements Disposable {
   }
 
   #write(replica: VaultReplica): void {
+    const kept = replica.keptBack()
     this.#carryOut(replica, () => {
       replica.transact((vault) => {
         const intents = this.#workload.write(vault)
@@ -129,6 +136,7 @@ export class VaultWorld implements Disposable {
         this.problems.push(...this.history.checkIntents(replica, intents))
       })
     })
+    if (replica.keptBack() > kept) this.counts.add('writes kept back')
     this.#tell(replica)
   }
 
@@ -151,12 +159,24 @@ export class VaultWorld implements Disposable {
   #jump(replica: VaultReplica): void {
     const [offset, fault] = this.#random.pick([
       [YEAR, 'clock ahead by a year'],
+      [HOURS, 'clock ahead by hours'],
+      [HOURS, 'clock ahead by hours'],
       [-YEAR, 'clock behind by a year'],
       [0, 'clock corrected'],
     ] as const)
     if (!this.#jumps || replica.offset === offset) return
     replica.offset = offset
     this.counts.add(fault)
+  }
+
+  #release(replica: VaultReplica): void {
+    const kept = replica.keptBack()
+    const voids = replica.vault.voids.runs().length
+    this.#carryOut(replica, () => replica.releaseHeld())
+    this.#carryOut(replica, () => replica.settleClock())
+    if (kept > 0 && replica.keptBack() === 0) this.counts.add('writes said again')
+    if (replica.vault.voids.runs().length > voids) this.counts.add('logs closed by a VOID')
+    this.#tell(replica)
   }
 
   #putBack(replica: VaultReplica): void {
@@ -274,22 +294,39 @@ export class VaultWorld implements Disposable {
   /** All are well, reachable and two years older: whatever was held back is due. */
   #settle(): void {
     this.network.heal()
+    if (this.#watched) this.#setClocksRight()
     this.#time += 2 * YEAR
     for (const replica of this.replicas) {
       replica.offset = 0
       replica.disarmCrash()
       this.#carryOut(replica, () => replica.releaseHeld())
+      // Whoever they meet from now on tells the right time.
+      this.network.forget(replica)
     }
     for (let round = 0; round < ROUNDS_MAX && !this.#isQuiet(); round++) {
       this.network.gatherAround(this.#random.pick(this.replicas))
       let steps = 0
       while (this.network.step()) if (++steps > STEPS_MAX) throw new Error('it does not come to an end')
-      for (const replica of this.replicas) this.#purge(replica)
+      for (const replica of this.replicas) {
+        this.#release(replica)
+        this.#purge(replica)
+      }
     }
   }
 
+  /** While what was stamped ahead still is ahead of the time. */
+  #setClocksRight(): void {
+    for (const replica of this.replicas) {
+      replica.offset = 0
+      this.network.forget(replica)
+    }
+    this.network.gatherAround(this.#random.pick(this.replicas))
+    for (let steps = this.#random.integer(60); steps > 0; steps--) this.network.step()
+    for (const replica of this.replicas) this.#release(replica)
+  }
+
   #isQuiet(): boolean {
-    return this.#agreed() && this.replicas.every(({ purgeDue }) => !purgeDue)
+    return this.#agreed() && this.replicas.every((replica) => !replica.purgeDue && replica.keptBack() === 0)
   }
 
   #agreed(): boolean {

@@ -35,7 +35,16 @@ interface Cell {
   readonly value: Value
 }
 
-export const KIND = { INSERT: 1, UPDATE: 2, DELETE: 3, UNDELETE: 4, ERASE: 5, COUNTER: 6, TEXT: 7 } as const
+export const KIND = {
+  INSERT: 1,
+  UPDATE: 2,
+  DELETE: 3,
+  UNDELETE: 4,
+  ERASE: 5,
+  COUNTER: 6,
+  TEXT: 7,
+  VOID: 8,
+} as const
 const TOMBSTONE = 0
 const KEY_BYTES = 512
 const JSON_LEVELS = 1_000
