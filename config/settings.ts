@@ -63,6 +63,22 @@ export const SETTINGS = {
     flag: 'join',
     description: 'The bootstrap node to join: its multiaddr, with its peer id at the end.',
   }),
+  'network.bootstrap': unset({
+    schema: z.string().min(1).max(4_096),
+    description:
+      'Bootstrap nodes beside the one joined, with spaces between; a node that joins none uses them too.',
+  }),
+  'network.relay': setting({
+    schema: z.boolean(),
+    default: true,
+    description:
+      'Whether bootstrap nodes carry to this node when nobody reaches it; theirs: whether they do.',
+  }),
+  'network.upnp': setting({
+    schema: z.boolean(),
+    default: true,
+    description: 'Whether this node asks the router to let others in.',
+  }),
   'master.databaseUrl': unset({
     schema: z.string().min(1).max(4_096),
     env: 'MASTER_DATABASE_URL',

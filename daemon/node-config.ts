@@ -4,6 +4,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Invocation } from '../rpc/cli/command.ts'
 import { VivimError } from '../schema/errors.ts'
 import { type JoinAddress, readJoinAddress } from './master/join-address.ts'
+import type { Relay } from './network/options.ts'
 
 /** Options of `init` and `start` that are settings. */
 const SETTING_FLAGS = ['socket', 'role', 'join', 'listen', 'log-level'] as const
@@ -58,6 +59,21 @@ export function networkRole(config: Config): NetworkRole {
   }
   const databaseUrl = role === 'bootstrap' ? config.value('master.databaseUrl') : undefined
   return { role, join: undefined, databaseUrl }
+}
+
+/**
+ * The relays a node uses and whether it is one: those it was given, the master it joined before all.
+ * @throws VivimError `InvalidParams` for an address that is none
+ */
+export function relaySettings(config: Config): {
+  readonly relays: readonly Relay[]
+  readonly isRelay: boolean
+} {
+  const { role, join } = networkRole(config)
+  const on = config.value('network.relay')
+  const given = (config.value('network.bootstrap') ?? '').split(/[\s,]+/).filter((text) => text !== '')
+  const relays = [...(join ? [join] : []), ...given.map((text) => readJoinAddress(text, 'network.bootstrap'))]
+  return { relays: on ? relays : [], isRelay: on && role === 'bootstrap' }
 }
 
 /** Writes what `init` was told of the role to the file, so that the node is the same without flags and environment. */

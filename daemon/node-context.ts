@@ -5,6 +5,7 @@ import type { AppGrants } from './identity/app-grants.ts'
 import type { AuthChallenges } from './identity/auth-challenges.ts'
 import type { AuthGateway } from './identity/auth-gateway.ts'
 import type { MasterService } from './master/master-service.ts'
+import type { Network } from './network/network.ts'
 import type { PairingService } from './pairing/pairing-service.ts'
 import type { SyncService } from './sync/sync-service.ts'
 import type { UserDatabaseManager } from './users/user-database-manager.ts'
@@ -34,6 +35,7 @@ export interface NodeContext {
   readonly config: ConfigService
   readonly sync: Pick<SyncService, 'syncNow' | 'audit'>
   readonly pairing: Pick<PairingService, 'start' | 'join' | 'confirm' | 'status' | 'cancel' | 'list'>
+  readonly network: Pick<Network, 'peerId' | 'state'>
   readonly master: Pick<MasterService, 'status' | 'find'>
   readonly backups: Pick<Backups, 'create' | 'verify' | 'restore'>
   revokeDevice(did: string, params: Params<'devices.revoke'>): Promise<Result<'devices.revoke'>>

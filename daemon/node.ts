@@ -24,7 +24,7 @@ import { Registration } from './master/registration.ts'
 import { Metrics } from './metrics.ts'
 import { createNetwork } from './network/libp2p-network.ts'
 import { NetworkSwitch } from './network/network-switch.ts'
-import { networkRole } from './node-config.ts'
+import { networkRole, relaySettings } from './node-config.ts'
 import type { NodeContext } from './node-context.ts'
 import { PairingService } from './pairing/pairing-service.ts'
 import { revokeDevice } from './revoke-device.ts'
@@ -105,6 +105,8 @@ async function start(
     seed: nodeSeedOfHome(paths),
     listen: [config.value('network.listen') ?? ANY_ADDRESS],
     mdns: config.value('network.mdns'),
+    ...relaySettings(config),
+    upnp: config.value('network.upnp'),
     log: networkLog,
     count: metrics.count,
   })
@@ -209,6 +211,8 @@ async function start(
     log: log.child({ subsystem: 'master' }),
   })
 
+  // Where this node is reached stands in its users' documents.
+  network.onAddresses(() => void sync.networkChanged())
   const networkSwitch = await lifecycle.start('network', {
     start: async () => {
       const control = new NetworkSwitch({
@@ -316,6 +320,7 @@ async function start(
       await keepInStep(await users.keysOf(did))
       return revokeDevice({ users, sync, now }, did, params)
     },
+    network,
     master,
     backups: new Backups({
       users,

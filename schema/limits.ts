@@ -210,6 +210,25 @@ export const LIMITS = {
   /** A dial with its handshakes and the choice of a protocol, and its share for one of several addresses. */
   networkDialMs: 10_000,
   networkAddressDialMs: 4_000,
+  /** Of a dial, before it goes by way of a relay: addresses that swallow what is sent must not use up the time. */
+  networkDirectDialMs: 4_000,
+  /** Seats at a relay, and of those one address may have: a house has a few devices, a stranger any number of keys. */
+  relaySeats: 256,
+  relaySeatsPerHost: 16,
+  /** After which a seat at a relay ends unless it is taken anew; ms. */
+  relaySeatMs: 60 * 60 * 1000,
+  /** One connection by way of a relay: how long it lasts, ms, and what it carries, bytes. */
+  relayConnectionMs: 60 * 60 * 1000,
+  relayConnectionBytes: 256 * 1024 * 1024,
+  /** Connections by way of a relay that one peer asks for, or gets, at once. */
+  relayStreamsPerPeer: 64,
+  /** Dialling back, with the question; ms. */
+  dialBackMs: 15_000,
+  /** How often a node asks whether it is reached; ms. */
+  dialBackEveryMs: 10 * 60 * 1000,
+  /** Times a minute that one peer may have itself dialled, and all. */
+  dialBacksPerPeer: 6,
+  dialBacks: 120,
   /** Unread and unsent bytes of one stream before its sender has to wait. */
   networkStreamBufferBytes: 1024 * 1024,
   /** Streams of one protocol that one peer may have open, unless the protocol says otherwise. */

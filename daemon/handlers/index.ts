@@ -7,6 +7,7 @@ import { backupHandlers } from './backup.ts'
 import { configHandlers } from './config.ts'
 import { devicesHandlers } from './devices.ts'
 import { masterHandlers } from './master.ts'
+import { networkHandlers } from './network.ts'
 import { nodeHandlers } from './node.ts'
 import { syncHandlers } from './sync.ts'
 import { usersHandlers } from './users.ts'
@@ -21,6 +22,7 @@ export function nodeMethodHandlers(node: NodeContext): Handlers {
     ...appHandlers(node),
     ...configHandlers(node),
     ...masterHandlers(node),
+    ...networkHandlers(node),
     ...syncHandlers(node),
     ...devicesHandlers(node),
     ...backupHandlers(node),

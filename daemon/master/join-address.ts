@@ -13,12 +13,12 @@ const ADDRESS = /^\/(?:ip4|ip6|dns|dns4|dns6)\/[^/\s]{1,253}\/tcp\/\d{1,5}(?:\/w
 const PEER_ID = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/
 
 /** Reads `/ip4/…/tcp/…/p2p/<peer id>`. @throws VivimError `InvalidParams` that says what is missing */
-export function readJoinAddress(text: string): JoinAddress {
+export function readJoinAddress(text: string, field = 'network.join'): JoinAddress {
   const peerId = ADDRESS.exec(text)?.[1]
   if (peerId !== undefined && PEER_ID.test(peerId)) return { peerId, addresses: [text], text }
   const missing = text.includes('/p2p/') ? 'it is no multiaddr of a node' : 'it lacks the peer id, /p2p/…'
   throw new VivimError('InvalidParams', `That is not where a bootstrap node is: ${missing}.`, {
-    field: 'network.join',
+    field,
     hint: '`vivimd master` on the bootstrap node shows the whole address: /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW….',
   })
 }

@@ -4,6 +4,7 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Node } from './libp2p-node.ts'
+import { scopeOf } from './reach/address-scope.ts'
 
 export interface DialTarget {
   readonly peerId: string
@@ -13,15 +14,40 @@ export interface DialTarget {
 /** An open connection to the peer: one there is, else a new one to the addresses given, else to those known. */
 export async function connectTo(node: Node, target: DialTarget, signal: AbortSignal): Promise<Connection> {
   const peer = peerIdOf(target.peerId)
-  const open = node.getConnections(peer).find(({ status }) => status === 'open')
-  if (open) return open
+  const open = node.getConnections(peer).filter(({ status }) => status === 'open')
+  const best = open.find(({ limits }) => limits === undefined) ?? open[0]
+  if (best) return best
   const addresses = addressesOf(target)
   if (target.addresses && target.addresses.length > 0 && addresses.length === 0)
     throw new VivimError('Unavailable', `No address given for ${target.peerId} is one of that peer.`)
-  const connection = await node.dial(addresses.length > 0 ? addresses : peer, { signal })
+  const connection = await (addresses.length > 0
+    ? dialInTurn(node, addresses, signal)
+    : node.dial(peer, { signal }))
   // The handshake proves it whenever the address carries the id; this holds whatever the library joins a dial to.
   if (connection.remotePeer.toString() === target.peerId) return connection
   throw new VivimError('Unavailable', `Another peer than ${target.peerId} answered.`)
+}
+
+/**
+ * Directly first, and by way of a relay when that fails or takes long. The library's own order puts a relay with a
+ * public address before a machine in the same house, and one time holds for all addresses together.
+ */
+async function dialInTurn(
+  node: Node,
+  addresses: readonly Multiaddr[],
+  signal: AbortSignal,
+): Promise<Connection> {
+  const isRelayed = (address: Multiaddr) => scopeOf(address.toString()) === 'relayed'
+  const direct = addresses.filter((address) => !isRelayed(address))
+  const relayed = addresses.filter(isRelayed)
+  if (direct.length === 0 || relayed.length === 0) return node.dial([...addresses], { signal })
+  try {
+    const soon = AbortSignal.timeout(LIMITS.networkDirectDialMs)
+    return await node.dial(direct, { signal: AbortSignal.any([signal, soon]) })
+  } catch {
+    signal.throwIfAborted()
+    return node.dial(relayed, { signal })
+  }
 }
 
 /** A dial's deadline together with the caller's signal. */
@@ -34,7 +60,8 @@ export function dialSignal(signal: AbortSignal | undefined): AbortSignal {
 function addressesOf({ peerId, addresses = [] }: DialTarget): Multiaddr[] {
   return addresses.flatMap((address) => {
     const parsed = parse(address)
-    const named = parsed?.getComponents().findLast(({ name }) => name === 'p2p')?.value
+    const last = address.slice(address.lastIndexOf('/p2p-circuit') + 1)
+    const named = /\/p2p\/([^/]+)/.exec(last)?.[1]
     if (!parsed || (named !== undefined && named !== peerId)) return []
     return [named === undefined ? parsed.encapsulate(`/p2p/${peerId}`) : parsed]
   })

@@ -47,6 +47,8 @@ export function gossipService({ topics, count, peers, early }: GossipOptions, mi
     Dhi: 8,
     Dout: 1,
     fallbackToFloodsub: false,
+    // Two devices that nobody else reaches are as much a person's own by way of a relay.
+    runOnLimitedConnection: true,
     seenTTL: SEEN_MS,
     maxInboundDataLength: PACKET_BYTES,
     // A peer that does not read is cut off from gossip rather than kept in memory.

@@ -4,7 +4,14 @@ import { LIMITS } from '../../schema/limits.ts'
 import { privateKeyOfSeed, publicKeyBytes } from '../identity/ed25519.ts'
 import { peerIdOf } from '../identity/node-key.ts'
 import { isAddressInUse, ListenPorts, listenFailure } from './listen-ports.ts'
-import type { FrameStream, MessageHandler, Network, StreamHandler, StreamOptions } from './network.ts'
+import type {
+  FrameStream,
+  MessageHandler,
+  Network,
+  NetworkState,
+  StreamHandler,
+  StreamOptions,
+} from './network.ts'
 import type { NetworkOptions } from './options.ts'
 import { Peers } from './peers.ts'
 import { RefusedPeers } from './refused-peers.ts'
@@ -37,6 +44,7 @@ class Libp2pNetwork implements Network {
   })
   readonly #gossipPeers = new Set<string>()
   readonly #discovery = new Set<DiscoveryListener>()
+  readonly #addressListeners = new Set<() => void>()
   #running: RunningNetwork | undefined
   /** Starts and stops happen one after another. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -58,6 +66,27 @@ class Libp2pNetwork implements Network {
 
   peers(): readonly string[] {
     return this.#peers.list()
+  }
+
+  state(): NetworkState {
+    const running = this.#running
+    const { reachability, seats, serving } = running?.reach.status() ?? {
+      reachability: { state: 'off', text: 'The network is off: nobody reaches this node.' },
+      seats: [],
+      serving: undefined,
+    }
+    return {
+      reachability,
+      addresses: this.multiaddrs(),
+      relays: seats,
+      seats: serving,
+      peers: running?.connections() ?? [],
+    }
+  }
+
+  onAddresses(listener: () => void): () => void {
+    this.#addressListeners.add(listener)
+    return () => this.#addressListeners.delete(listener)
   }
 
   start(): Promise<void> {
@@ -147,6 +176,7 @@ class Libp2pNetwork implements Network {
           onMisbehaviour: (peerId) => this.misbehaved(peerId),
           onPeer: (peerId, connected) => this.#peers.note(peerId, connected),
           onDiscovered: (peerId, found) => this.#tellDiscovered(peerId, found),
+          onAddresses: () => this.#tellAddresses(),
           onError: (error) => this.#listenerFailed(error),
         })
         this.#ports.remember(running.multiaddrs())
@@ -157,6 +187,16 @@ class Libp2pNetwork implements Network {
         // A port the system had chosen belongs to nobody: rather another one than no network.
         if (tried < LISTEN_TRIES) await delay(LISTEN_RETRY_MS)
         else if (!this.#ports.forget()) throw listenFailure(error, addresses)
+      }
+    }
+  }
+
+  #tellAddresses(): void {
+    for (const listener of [...this.#addressListeners]) {
+      try {
+        listener()
+      } catch (error) {
+        this.#listenerFailed(error)
       }
     }
   }

@@ -1,5 +1,6 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
+import type { CircuitRelayService } from '@libp2p/circuit-relay-v2'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import type { GossipSub } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
@@ -12,6 +13,10 @@ import { type GossipOptions, gossipService } from './gossip.ts'
 import { type Discovered, LocalDiscovery } from './local-discovery.ts'
 import type { Misbehaviour } from './misbehaviour.ts'
 import type { NetworkOptions } from './options.ts'
+import { holePunching } from './reach/hole-punching.ts'
+import { couldBeMapped, portMapping } from './reach/port-mapping.ts'
+import { relayService } from './reach/relay-server.ts'
+import { type CircuitRelayTransport, relayTransport } from './reach/relay-transport.ts'
 
 /** A window a stream starts with, and may grow to; bytes. */
 const STREAM_WINDOW_BYTES = 256 * 1024
@@ -20,7 +25,7 @@ const STREAM_WINDOW_MAX_BYTES = 1024 * 1024
 const PING_EVERY_MS = 10_000
 const PING_ANSWER_MS = 5_000
 
-export type Node = Libp2p<{ gossip: GossipSub }>
+export type Node = Libp2p<{ gossip: GossipSub; relay?: CircuitRelayService }>
 
 interface NodeParts {
   readonly listen: string[]
@@ -29,6 +34,13 @@ interface NodeParts {
   readonly onDiscovered: Discovered
   /** Peers no connection is made with. */
   readonly refused: { has(peerId: string): boolean }
+  /** A relay this node chose. */
+  readonly isRelay: (peerId: string) => boolean
+  readonly onRelayTransport: (transport: CircuitRelayTransport) => void
+  /** Whether a peer is one of ours. */
+  readonly isOurs: (peerId: string) => boolean
+  /** Whether this relay gives a peer no seat. */
+  readonly refusesSeat: (peer: PeerId) => boolean
 }
 
 /** A libp2p node that has not started: TCP, Noise and yamux, gossip, and no dials of its own accord. */
@@ -41,7 +53,7 @@ export async function buildNode(options: NetworkOptions, parts: NodeParts): Prom
     addresses: { listen: parts.listen },
     // Strangers are told no more than they need.
     nodeInfo: { name: 'vivimd', version: '1', userAgent: 'vivimd' },
-    transports: [tcp()],
+    transports: [tcp(), relayTransport(parts.isRelay, parts.onRelayTransport)],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -62,13 +74,17 @@ export async function buildNode(options: NetworkOptions, parts: NodeParts): Prom
     connectionGater: {
       denyDialPeer: isRefused,
       denyInboundEncryptedConnection: isRefused,
+      denyInboundRelayReservation: parts.refusesSeat,
     },
     connectionMonitor: { pingInterval: PING_EVERY_MS, pingTimeout: { minTimeout: PING_ANSWER_MS } },
     services: {
       identify: identify(),
       ping: ping(),
       gossip: gossipService(parts.gossip, parts.misbehaviour),
+      holePunching: holePunching(parts.isOurs),
       ...(options.mdns ? { localDiscovery: discovery } : {}),
+      ...(options.isRelay ? { relay: relayService() } : {}),
+      ...(options.upnp && couldBeMapped(parts.listen) ? { portMapping: portMapping() } : {}),
     },
   })
 }

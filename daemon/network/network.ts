@@ -1,3 +1,6 @@
+import type { Reachability } from './reach/reachability.ts'
+import type { Seat } from './reach/relay-seats.ts'
+
 /** A stream to one peer that carries whole frames in order. */
 export interface FrameStream {
   /** The peer at the other end, proven by the handshake. */
@@ -35,11 +38,36 @@ export type StreamHandler = (stream: FrameStream) => void | Promise<void>
 export type Verdict = 'accept' | 'ignore' | 'reject'
 export type MessageHandler = (message: Uint8Array, from: string) => Verdict
 
+/** How a peer is connected. */
+export interface PeerConnection {
+  readonly peerId: string
+  /** Its end of the connection. */
+  readonly address: string
+  readonly direction: 'inbound' | 'outbound'
+  readonly relayed: boolean
+}
+
+/** How this node is reached, and by whom. */
+export interface NetworkState {
+  readonly reachability: Reachability
+  /** Where others reach this node, best first. */
+  readonly addresses: readonly string[]
+  /** Relays it knows. */
+  readonly relays: readonly Seat[]
+  /** Of a relay: nodes that are reached by way of it. */
+  readonly seats: number | undefined
+  readonly peers: readonly PeerConnection[]
+}
+
 /** This node among others. Everything survives `stop` and `start`: handlers and topics are put in place again. */
 export interface Network {
   readonly peerId: string
   /** Where others can reach this node, with its peer id; empty while it is off. */
   multiaddrs(): readonly string[]
+  /** What can be said of it now. */
+  state(): NetworkState
+  /** Called when this node is reached elsewhere than before: by way of a relay, or no longer. */
+  onAddresses(listener: () => void): () => void
   /** Peers connected now. */
   peers(): readonly string[]
   readonly running: boolean

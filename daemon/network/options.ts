@@ -4,6 +4,12 @@ export interface NetworkLog {
   error(details: object, message: string): void
 }
 
+/** A node that is reached by everybody, and carries bytes for those who are not. */
+export interface Relay {
+  readonly peerId: string
+  readonly addresses: readonly string[]
+}
+
 export interface NetworkOptions {
   /** The Ed25519 seed of the node's key, 32 bytes: it decides the peer id. */
   readonly seed: Uint8Array
@@ -11,6 +17,12 @@ export interface NetworkOptions {
   readonly listen: readonly string[]
   /** Whether to announce this node on the local network and look for others there. */
   readonly mdns: boolean
+  /** Relays to be reached by. */
+  readonly relays?: readonly Relay[]
+  /** Whether to be a relay to others. */
+  readonly isRelay?: boolean
+  /** Whether to ask the router to let others in. */
+  readonly upnp?: boolean
   /** Gossip with whoever connects, instead of those allowed by `allowGossip`: for simulations. */
   readonly gossipWithAnyone?: boolean
   readonly log: NetworkLog

@@ -6,9 +6,19 @@ import type { GossipPeers } from './gossip-peers.ts'
 import { InboundStreams } from './inbound-streams.ts'
 import { buildNode, type Node } from './libp2p-node.ts'
 import { Misbehaviour } from './misbehaviour.ts'
-import type { FrameStream, MessageHandler, Network, StreamHandler, StreamOptions } from './network.ts'
+import type {
+  FrameStream,
+  MessageHandler,
+  Network,
+  PeerConnection,
+  StreamHandler,
+  StreamOptions,
+} from './network.ts'
 import { OpenStreams } from './open-streams.ts'
 import type { NetworkOptions } from './options.ts'
+import { Reach } from './reach/reach.ts'
+import { SeatKeeper } from './reach/relay-server.ts'
+import type { CircuitRelayTransport } from './reach/relay-transport.ts'
 
 /** Streams of one protocol this node may have open towards one peer; the other side has its own limit. */
 const MAX_OUTBOUND = 256
@@ -23,6 +33,8 @@ export interface Registrations {
   readonly onMisbehaviour: (peerId: string) => void
   readonly onPeer: (peerId: string, connected: boolean) => void
   readonly onDiscovered: (peerId: string, addresses: readonly string[]) => void
+  /** This node is reached elsewhere than before. */
+  readonly onAddresses: () => void
   readonly onError: (error: unknown) => void
 }
 
@@ -34,8 +46,16 @@ export class RunningNetwork {
   readonly #early: EarlyStreams
   readonly #healer: GossipHealer
   readonly #streams = new OpenStreams()
+  readonly reach: Reach
 
-  private constructor(options: NetworkOptions, node: Node, gossip: Gossip, { peers, early }: GossipOptions) {
+  private constructor(
+    options: NetworkOptions,
+    node: Node,
+    gossip: Gossip,
+    { peers, early }: GossipOptions,
+    reach: Reach,
+  ) {
+    this.reach = reach
     this.#options = options
     this.#node = node
     this.#gossip = gossip
@@ -54,26 +74,40 @@ export class RunningNetwork {
       early: new EarlyStreams(),
     }
     const { onDiscovered, refused } = to
+    let keeper: SeatKeeper | undefined
+    let transport: CircuitRelayTransport | undefined
     const node = await buildNode(options, {
       listen,
       gossip: gossipOptions,
       misbehaviour,
       onDiscovered,
       refused,
+      isRelay: (peerId) => reach.isRelay(peerId),
+      isOurs: (peerId) => to.gossipPeers.has(peerId),
+      refusesSeat: (peer) => keeper?.refuses(peer) ?? true,
+      onRelayTransport: (made) => {
+        transport = made
+      },
     })
+    const { relay } = node.services
+    if (relay) keeper = new SeatKeeper(node, relay, options.count ?? NOTHING)
+    const { onAddresses } = to
+    const reach = new Reach({ node, options, transport: transport!, keeper, onAddresses })
     node.addEventListener('peer:connect', ({ detail }) => to.onPeer(detail.toString(), true))
     node.addEventListener('peer:disconnect', ({ detail }) => to.onPeer(detail.toString(), false))
     const gossip = new Gossip(node.services.gossip, gossipOptions, misbehaviour)
-    const running = new RunningNetwork(options, node, gossip, gossipOptions)
+    const running = new RunningNetwork(options, node, gossip, gossipOptions, reach)
     // Before the start, so that the first peer is told of every protocol.
     for (const [protocol, { options, handler }] of to.handlers) running.handle(protocol, options, handler)
     await node.start()
     for (const topic of to.topics.keys()) gossip.subscribe(topic)
     running.#healer.start()
+    await reach.start()
     return running
   }
 
   async stop(): Promise<void> {
+    this.reach.stop()
     this.#healer.stop()
     this.#early.stop()
     this.#streams.breakOff()
@@ -81,13 +115,14 @@ export class RunningNetwork {
   }
 
   multiaddrs(): string[] {
-    return this.#node.getMultiaddrs().map(String)
+    return this.reach.addresses()
   }
 
   handle(protocol: string, options: StreamOptions, handler: StreamHandler): void {
     const streams = new InboundStreams(protocol, options, handler, this.#options, this.#streams)
     const limits = { maxInboundStreams: streams.maxInbound, maxOutboundStreams: MAX_OUTBOUND }
-    this.#inBackground(this.#node.handle(protocol, streams.answer, limits))
+    const inbound = { ...limits, runOnLimitedConnection: true }
+    this.#inBackground(this.#node.handle(protocol, streams.answer, inbound))
   }
 
   unhandle(protocol: string): void {
@@ -102,7 +137,11 @@ export class RunningNetwork {
     const signal = dialSignal(options.signal)
     try {
       const connection = await this.#connect(target, signal)
-      const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: MAX_OUTBOUND })
+      const stream = await connection.newStream(protocol, {
+        signal,
+        maxOutboundStreams: MAX_OUTBOUND,
+        runOnLimitedConnection: true,
+      })
       return this.#streams.add(stream, target.peerId, options.maxFrameBytes)
     } catch (error) {
       throw dialFailure(error, target.peerId, options.signal)
@@ -115,6 +154,17 @@ export class RunningNetwork {
     } catch (error) {
       throw dialFailure(error, target.peerId, signal)
     }
+  }
+
+  /** Every connection, once for each peer: the direct one when there are two. */
+  connections(): PeerConnection[] {
+    const byPeer = new Map<string, PeerConnection>()
+    for (const { remotePeer, remoteAddr, direction, limits } of this.#node.getConnections()) {
+      const peerId = remotePeer.toString()
+      if (byPeer.get(peerId)?.relayed === false) continue
+      byPeer.set(peerId, { peerId, address: String(remoteAddr), direction, relayed: limits !== undefined })
+    }
+    return [...byPeer.values()]
   }
 
   /** Ends all connections to a peer. */

@@ -16,6 +16,7 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['paths', 'say where everything is', async () => (await import('./commands/paths.ts')).paths],
       ['master', 'show the master of this node and what waits for it', master('status')],
       ['master lookup', 'ask the master about a DID', master('lookup')],
+      ['network', 'say whether others can reach this node, and why not', network('status')],
       ['config list', 'show every setting and where it comes from', config('list')],
       ['config get', 'show one setting', config('get')],
       ['config set', 'change a setting', config('set')],
@@ -141,6 +142,7 @@ function group(name: string, rows: readonly Row[]): CommandEntry[] {
 type NodeCommands = typeof import('./commands/node.ts')
 type ConfigCommands = typeof import('./commands/config.ts')
 type MasterCommands = typeof import('./commands/master.ts')
+type NetworkCommands = typeof import('./commands/network.ts')
 type UserCommands = typeof import('./commands/users.ts')
 type BackupCommands = typeof import('./commands/backup.ts')
 type DeviceCommands = typeof import('./commands/devices.ts')
@@ -156,6 +158,8 @@ const node = (name: keyof NodeCommands['nodeCommands']) => async () =>
   (await import('./commands/node.ts')).nodeCommands[name]
 const config = (name: keyof ConfigCommands['configCommands']) => async () =>
   (await import('./commands/config.ts')).configCommands[name]
+const network = (name: keyof NetworkCommands['networkCommands']) => async () =>
+  (await import('./commands/network.ts')).networkCommands[name]
 const master = (name: keyof MasterCommands['masterCommands']) => async () =>
   (await import('./commands/master.ts')).masterCommands[name]
 const user = (name: keyof UserCommands['userCommands']) => async () =>

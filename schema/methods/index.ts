@@ -10,6 +10,7 @@ import { devicesMethods } from './devices.ts'
 import { knowledgeMethods } from './knowledge.ts'
 import { masterMethods } from './master.ts'
 import type { Method } from './method.ts'
+import { networkMethods } from './network.ts'
 import { nodeMethods } from './node.ts'
 import { notebooksMethods } from './notebooks.ts'
 import { rpcMethods } from './rpc.ts'
@@ -33,6 +34,7 @@ export const METHODS = {
   ...devicesMethods,
   ...masterMethods,
   ...backupMethods,
+  ...networkMethods,
 } as const
 
 type Methods = typeof METHODS

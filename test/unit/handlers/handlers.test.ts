@@ -59,6 +59,16 @@ beforeEach(() => {
       throw new VivimError('NotFound')
     },
     pairing: { list: () => [] } as unknown as NodeContext['pairing'],
+    network: {
+      peerId: 'none',
+      state: () => ({
+        reachability: { state: 'off', text: 'The network is off.' },
+        addresses: [],
+        relays: [],
+        seats: undefined,
+        peers: [],
+      }),
+    },
     master: {
       status: async () => ({ role: 'solo', state: 'none', waiting: 0 }),
       find: async () => undefined,
