@@ -36,7 +36,7 @@ export interface NodeContext {
   readonly sync: Pick<SyncService, 'syncNow' | 'audit'>
   readonly pairing: Pick<PairingService, 'start' | 'join' | 'confirm' | 'status' | 'cancel' | 'list'>
   readonly network: Pick<Network, 'peerId' | 'state'>
-  readonly master: Pick<MasterService, 'status' | 'find'>
+  readonly master: Pick<MasterService, 'status' | 'find' | 'newGeneration'>
   readonly backups: Pick<Backups, 'create' | 'verify' | 'restore'>
   revokeDevice(did: string, params: Params<'devices.revoke'>): Promise<Result<'devices.revoke'>>
   /** Values of the counters by name. */

@@ -12,6 +12,7 @@ import { Backups } from './backup/backups.ts'
 import { deviceNamed, nameDevices } from './device-names.ts'
 import { nodeMethodHandlers, userCallHandler } from './handlers/index.ts'
 import { nodeSeedOfHome } from './home.ts'
+import { privateKeyOfSeed } from './identity/ed25519.ts'
 import type { Random } from './identity/key-wrapping.ts'
 import { Keystore } from './identity/keystore.ts'
 import type { UserKeys } from './identity/user-keys.ts'
@@ -20,7 +21,7 @@ import { ANY_ADDRESS } from './listen-address.ts'
 import { acquireDataLock } from './lock.ts'
 import { startMailboxes } from './mailbox/start-mailboxes.ts'
 import { MasterService } from './master/master-service.ts'
-import { Registration } from './master/registration.ts'
+import { documentsOf, Registration } from './master/registration.ts'
 import { Metrics } from './metrics.ts'
 import { createNetwork } from './network/libp2p-network.ts'
 import { NetworkSwitch } from './network/network-switch.ts'
@@ -166,9 +167,12 @@ async function start(
         replicate,
         openVault: (did) => users.openVault(did),
         ifOpen: (did) => (action, params) => users.replicateIfOpen(did, action, params),
-        lookUp: async (did) => (await master.find(did))?.devices ?? [],
+        lookUp: async (did) => documentsOf(await master.find(did)),
         onDocument: (keys, document) => registration.publish(keys, document, displayNameOf(users, keys.did)),
-        onMembers: (did, count) => users.noteDevices(did, count),
+        onMembers: (keys, count, documents) => {
+          users.noteDevices(keys.did, count)
+          registration.publishMembership(keys, documents)
+        },
         deviceNamed: (did, name) => deviceNamed(users, did, name),
       })
       service.start()
@@ -191,6 +195,8 @@ async function start(
         databaseUrl,
         folder: join(paths.home, 'master'),
         network,
+        nodeKey: privateKeyOfSeed(nodeSeedOfHome(paths)),
+        ownPeers: () => sync.connectedPeers(),
         log: log.child({ subsystem: 'master' }),
         now,
         random,

@@ -276,6 +276,11 @@ export const LIMITS = {
   registryRecordBytes: 20 * 1024,
   /** Devices of one person that a master keeps. */
   registryDevices: 256,
+  /** Entries of one DID log that a master keeps, and sealed records beside them: a key for each device at each change. */
+  registryEntries: 1_024,
+  registrySealed: 4_096,
+  /** Records whose place in the log is asked for at once: 128 proofs fit into one frame. */
+  witnessLeaves: 128,
   /** A call to a master, with the dial. */
   registryCallMs: 10_000,
   /** Calls one peer may make at once and in each second: a household that registers, not somebody who copies it all. */
@@ -291,6 +296,15 @@ export const LIMITS = {
   /** The master's own database: connecting, and one statement; ms. */
   masterConnectMs: 5_000,
   masterStatementMs: 8_000,
+  /** How often the log of a master is looked at, and what was published looked for; ms. */
+  masterAuditMs: 600_000,
+  /** How often own devices tell each other the head of the log they saw, and how long one waits for the other; ms. */
+  headCompareMs: 600_000,
+  headExchangeMs: 10_000,
+  /** A head that is older, or that no other device has seen since, is shown as unconfirmed; ms. */
+  headFreshMs: 24 * 60 * 60_000,
+  /** People whose newest records a reader remembers, so that older ones are noticed. */
+  rememberedPeople: 1_000,
   /** The longest wait between two tries to publish a record; ms. */
   outboxRetryMs: 60_000,
 

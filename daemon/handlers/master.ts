@@ -6,9 +6,10 @@ import type { NodeContext } from '../node-context.ts'
 
 export function masterHandlers({
   master,
-}: Pick<NodeContext, 'master'>): Pick<Handlers, 'master.status' | 'master.lookup'> {
+}: Pick<NodeContext, 'master'>): Pick<Handlers, 'master.status' | 'master.newGeneration' | 'master.lookup'> {
   return {
     'master.status': () => master.status(),
+    'master.newGeneration': () => master.newGeneration(),
     'master.lookup': async ({ did }, { signal }) => {
       const entry = await master.find(did, signal)
       if (!entry) throw new VivimError('NotFound', 'The master does not know that DID.', { field: 'did' })

@@ -17,6 +17,17 @@ export function peerIdOf(publicKey: Uint8Array): string {
   return base58.encode(Buffer.concat([PEER_ID_PREFIX, publicKey]))
 }
 
+/** The public key in a peer id of that form; undefined for any other. */
+export function publicKeyOfPeer(peerId: string): Uint8Array | undefined {
+  try {
+    const bytes = base58.decode(peerId)
+    const key = bytes.subarray(PEER_ID_PREFIX.length)
+    return key.length === SEED_BYTES && peerIdOf(key) === peerId ? new Uint8Array(key) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** Makes the node's key, 0600, unless there is one. Its folder must exist. */
 export function ensureNodeKey(path: string, random: Random): void {
   const seed = Buffer.from(random(SEED_BYTES)).toString('base64')

@@ -19,6 +19,9 @@ export interface QueryResult {
   readonly changed: number
 }
 
+/** One statement of a transaction. */
+export type Query = (sql: string, values: readonly unknown[]) => Promise<QueryResult>
+
 export interface Migration {
   readonly version: number
   readonly sql: string
@@ -78,6 +81,35 @@ export class MasterDatabase {
       return { rows, changed: rowCount ?? 0 }
     } catch (error) {
       throw this.#failure(error)
+    }
+  }
+
+  /** All of it or nothing; what the work throws, it throws. @throws also as `query` */
+  async transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
+    let client: pg.PoolClient
+    try {
+      this.#migrated ??= this.#migrate()
+      await this.#migrated
+      client = await this.#pool.connect()
+    } catch (error) {
+      throw this.#failure(error)
+    }
+    let broken: Error | undefined
+    try {
+      await client.query('BEGIN')
+      const value = await work(async (sql, values) => {
+        const { rows, rowCount } = await client.query<Record<string, unknown>>(sql, [...values])
+        return { rows, changed: rowCount ?? 0 }
+      })
+      await client.query('COMMIT')
+      return value
+    } catch (error) {
+      // With the connection goes the transaction; what the work refused leaves the connection whole.
+      if (error instanceof VivimError) await client.query('ROLLBACK').catch((failed) => (broken = failed))
+      else broken = error as Error
+      throw error instanceof VivimError ? error : this.#failure(error)
+    } finally {
+      client.release(broken)
     }
   }
 

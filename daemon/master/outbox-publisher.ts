@@ -11,7 +11,11 @@ const FINAL = new Set(['InvalidParams', 'TooLarge'])
 
 export interface OutboxPublisherOptions {
   readonly outbox: Outbox
-  readonly registry: Pick<Registry, 'putUser' | 'putDevice'>
+  readonly registry: Pick<Registry, 'put'>
+  /** The master took it, or has a newer one. */
+  readonly onTaken: (record: WaitingRecord) => void
+  /** Nothing waits any more. */
+  readonly onEmpty: () => void
   readonly log: MasterLog
   readonly count: (name: string) => void
   /** A number in [0, 1). */
@@ -66,7 +70,8 @@ export class OutboxPublisher {
   /** Milliseconds until the next try; undefined when nothing waits. */
   async #publishAll(): Promise<number | undefined> {
     let waitMs: number | undefined
-    for (const record of this.#options.outbox.waiting()) {
+    const waiting = this.#options.outbox.waiting()
+    for (const record of waiting) {
       try {
         await this.#publish(record)
       } catch (error) {
@@ -78,18 +83,18 @@ export class OutboxPublisher {
         this.#options.log.warn({ code, kind: record.kind }, 'the master did not take a record')
       }
     }
+    if (this.#options.outbox.size === 0 && waiting.length > 0) this.#options.onEmpty()
     return waitMs
   }
 
   async #publish(record: WaitingRecord): Promise<void> {
-    const { outbox, registry, log, count } = this.#options
+    const { outbox, registry, log, count, onTaken } = this.#options
     const { kind, bytes } = record
     const { signal } = this.#stopping
     try {
-      const outcome = await (kind === 'user'
-        ? registry.putUser(bytes, signal)
-        : registry.putDevice(bytes, signal))
+      const outcome = await registry.put(kind, bytes, signal)
       count(`master.published.${outcome}`)
+      onTaken(record)
     } catch (error) {
       if (!(error instanceof VivimError && FINAL.has(error.code))) throw error
       log.error({ code: error.code, kind }, 'the master refused a record for good')

@@ -1,19 +1,17 @@
-import { hash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { replaceFile, syncFolder, TEMPORARY } from '../identity/atomic-file.ts'
 import type { MasterLog } from './master-log.ts'
-import { checkedMemberDocument, checkedUserRecord } from './record-check.ts'
-
-export type RecordKind = 'user' | 'device'
+import {
+  type CheckedRecord,
+  checkedRecord,
+  RECORD_KINDS,
+  type RecordKind,
+  recordName,
+} from './record-kinds.ts'
 
 /** A signed record that waits to be published. */
-export interface WaitingRecord {
-  readonly kind: RecordKind
-  readonly did: string
-  readonly sequence: number
-  readonly bytes: Uint8Array
-}
+export type WaitingRecord = CheckedRecord
 
 /**
  * Signed records on their way to the master: one file each, so that they survive whatever happens to this process. Of
@@ -29,7 +27,7 @@ export class Outbox {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     this.#folder = folder
     for (const name of readdirSync(folder).sort()) {
-      const found = name.endsWith(TEMPORARY) ? undefined : readRecord(folder, name)
+      const found = name.endsWith(TEMPORARY) ? undefined : readFile(folder, name)
       if (found) this.#records.set(name, found)
       else {
         log.warn({ name }, 'a file of the outbox is no record and was removed')
@@ -47,12 +45,18 @@ export class Outbox {
     return [...this.#records.values()]
   }
 
+  /** The record with that name, as `recordName` gives it. */
+  named(name: string): WaitingRecord | undefined {
+    return this.#records.get(name)
+  }
+
   /**
    * Durable when it returns.
    * @throws VivimError `InvalidParams` for what does not verify, `TooLarge`, `StorageFull`
    */
   add(kind: RecordKind, bytes: Uint8Array): void {
-    const [name, record] = recordOf(kind, new Uint8Array(bytes))
+    const record = checkedRecord({ kind, bytes: new Uint8Array(bytes) })
+    const name = recordName(record)
     const present = this.#records.get(name)
     if (present && present.sequence >= record.sequence) return
     replaceFile(join(this.#folder, name), record.bytes)
@@ -78,19 +82,13 @@ export class Outbox {
   }
 }
 
-/** A record and the name of its file: `user-<hash of the DID>` or `device-<hash of both DIDs>`. */
-function recordOf(kind: RecordKind, bytes: Uint8Array): [string, WaitingRecord] {
-  const read = kind === 'user' ? { ...checkedUserRecord(bytes), deviceDid: '' } : checkedMemberDocument(bytes)
-  const { did, deviceDid, sequence } = read
-  return [`${kind}-${hash('sha256', `${did} ${deviceDid}`, 'hex')}`, { kind, did, sequence, bytes }]
-}
-
 /** Undefined unless the file holds what its name says. */
-function readRecord(folder: string, name: string): WaitingRecord | undefined {
+function readFile(folder: string, name: string): WaitingRecord | undefined {
+  const kind = RECORD_KINDS.find((each) => name.startsWith(`${each}-`))
+  if (kind === undefined) return undefined
   try {
-    const bytes = new Uint8Array(readFileSync(join(folder, name)))
-    const [expected, record] = recordOf(name.startsWith('user-') ? 'user' : 'device', bytes)
-    return expected === name ? record : undefined
+    const record = checkedRecord({ kind, bytes: new Uint8Array(readFileSync(join(folder, name))) })
+    return recordName(record) === name ? record : undefined
   } catch {
     return undefined
   }

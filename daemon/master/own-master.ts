@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
@@ -5,10 +6,12 @@ import type { Network } from '../network/network.ts'
 import { Backoff } from './backoff.ts'
 import { MasterDatabase } from './database.ts'
 import { EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded-postgres.ts'
+import type { LogState } from './log/stored-log.ts'
 import type { MasterLog } from './master-log.ts'
 import { PostgresRegistry } from './postgres-registry.ts'
-import { believable } from './record-check.ts'
-import type { PutOutcome, Registry, RegistryEntry } from './registry.ts'
+import { believable, recordsIn } from './record-check.ts'
+import type { RecordKind } from './record-kinds.ts'
+import type { PutOutcome, Registry, RegistryEntry, Since, Witness } from './registry.ts'
 import { serveRegistry } from './registry-server.ts'
 
 const FIRST_RETRY_MS = 1_000
@@ -20,6 +23,8 @@ export interface OwnMasterOptions {
   /** Somebody else's PostgreSQL in place of one of our own. */
   readonly databaseUrl: string | undefined
   readonly network: Pick<Network, 'handle' | 'unhandle'>
+  /** The node's own key: members know its peer id. */
+  readonly instanceKey: KeyObject
   readonly log: MasterLog
   /** Milliseconds UTC. */
   readonly now: () => number
@@ -28,6 +33,8 @@ export interface OwnMasterOptions {
   readonly count: (name: string) => void
   /** Something changed that may bring the database back, or take it away. */
   readonly onNews: () => void
+  /** A row about a DID was signed by nobody who may. */
+  readonly onForged: (did: string) => void
   readonly postgres?: Omit<EmbeddedPostgresOptions, 'folder' | 'log' | 'chance'>
 }
 
@@ -53,8 +60,8 @@ export class OwnMaster implements Registry {
       network,
       // Readers check what they are given: it would only cost us.
       registry: {
-        putUser: (record, signal) => this.putUser(record, signal),
-        putDevice: (document, signal) => this.putDevice(document, signal),
+        put: (kind, record, signal) => this.put(kind, record, signal),
+        witness: (since, leaves, signal) => this.witness(since, leaves, signal),
         find: (did, signal) => this.#there().find(did, this.#within(signal)),
         ping: (signal) => this.ping(signal),
       },
@@ -75,17 +82,24 @@ export class OwnMaster implements Registry {
     await this.#postgres?.stop()
   }
 
-  async putUser(record: Uint8Array, signal?: AbortSignal): Promise<PutOutcome> {
-    return this.#there().putUser(record, this.#within(signal))
+  async put(kind: RecordKind, record: Uint8Array, signal?: AbortSignal): Promise<PutOutcome> {
+    return this.#there().put(kind, record, this.#within(signal))
   }
 
-  async putDevice(document: Uint8Array, signal?: AbortSignal): Promise<PutOutcome> {
-    return this.#there().putDevice(document, this.#within(signal))
+  async witness(since: Since | null, leaves: readonly Uint8Array[], signal?: AbortSignal): Promise<Witness> {
+    return this.#there().witness(since, leaves, this.#within(signal))
+  }
+
+  /** Begins the log anew, with this generation or a higher one. @throws VivimError `Unavailable` */
+  async newGeneration(generation: number): Promise<LogState> {
+    return this.#there().newGeneration(generation)
   }
 
   async find(did: string, signal?: AbortSignal): Promise<RegistryEntry | undefined> {
     const entry = await this.#there().find(did, this.#within(signal))
-    return entry && believable(entry)
+    const kept = entry && believable(entry)
+    if (entry && (kept ? recordsIn(kept).length : 0) < recordsIn(entry).length) this.#options.onForged(did)
+    return kept
   }
 
   async ping(signal?: AbortSignal): Promise<void> {
@@ -121,12 +135,12 @@ export class OwnMaster implements Registry {
 
   /** Of a database elsewhere this only knows the address: each query finds out whether it is there. */
   async #open(): Promise<void> {
-    const { folder, databaseUrl, log, now, chance, postgres } = this.#options
+    const { folder, databaseUrl, log, now, chance, postgres, instanceKey } = this.#options
     if (databaseUrl === undefined)
       this.#postgres ??= await EmbeddedPostgres.start({ ...postgres, folder, log, chance })
     const connection = databaseUrl ?? this.#postgres!.connection
     this.#database = new MasterDatabase({ connection, log })
-    this.#registry = new PostgresRegistry(this.#database, now)
+    this.#registry = new PostgresRegistry({ database: this.#database, instanceKey, now })
   }
 
   #there(): PostgresRegistry {

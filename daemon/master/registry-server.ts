@@ -2,6 +2,7 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { FrameStream, Network } from '../network/network.ts'
 import { TokenBuckets } from '../network/token-buckets.ts'
+import { RECORD_KINDS, type RecordKind, type SignedRecord } from './record-kinds.ts'
 import type { Registry } from './registry.ts'
 import {
   type Answer,
@@ -71,15 +72,20 @@ async function answersTo(question: Question, registry: Registry): Promise<Answer
       case 'ping':
         await registry.ping(signal)
         return [{ id, type: 'pong' }]
-      case 'put-user':
-        return [{ id, type: 'put', outcome: await registry.putUser(question.record, signal) }]
-      case 'put-device':
-        return [{ id, type: 'put', outcome: await registry.putDevice(question.record, signal) }]
+      case 'put':
+        return [{ id, type: 'put', outcome: await registry.put(question.kind, question.record, signal) }]
+      case 'witness':
+        return [
+          { id, type: 'witness', witness: await registry.witness(question.since, question.leaves, signal) },
+        ]
       case 'find': {
         const entry = await registry.find(question.did, signal)
         const parts = inFrames(entry?.devices ?? []).map(
           (documents): Answer => ({ id, type: 'devices', documents }),
         )
+        for (const kind of RECORD_KINDS)
+          for (const documents of inFrames(bytesOf(entry?.records ?? [], kind)))
+            parts.push({ id, type: 'records', kind, documents })
         return [...parts, { id, type: 'found', user: entry?.user ?? null }]
       }
     }
@@ -87,6 +93,10 @@ async function answersTo(question: Question, registry: Registry): Promise<Answer
     const known = error instanceof VivimError ? error : new VivimError('Unavailable')
     return [{ id, type: 'refused', code: known.code, retryAfterMs: known.retryAfterMs ?? null }]
   }
+}
+
+function bytesOf(records: readonly SignedRecord[], kind: RecordKind): Uint8Array[] {
+  return records.filter((record) => record.kind === kind).map(({ bytes }) => bytes)
 }
 
 function inFrames(documents: readonly Uint8Array[]): Uint8Array[][] {

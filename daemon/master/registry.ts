@@ -1,3 +1,5 @@
+import type { RecordKind, SignedRecord } from './record-kinds.ts'
+
 /** What a master knows of a DID. Everything is signed; a reader checks it before it believes. */
 export interface RegistryEntry {
   readonly did: string
@@ -5,10 +7,34 @@ export interface RegistryEntry {
   readonly user?: Uint8Array
   /** Member documents, one per device. */
   readonly devices: readonly Uint8Array[]
+  /** Everything else. */
+  readonly records: readonly SignedRecord[]
 }
 
 /** What became of a record. `stale`: one with this or a higher sequence is there already. */
 export type PutOutcome = 'stored' | 'stale'
+
+/** A head of the log that a reader holds already. */
+export interface Since {
+  readonly generation: number
+  readonly size: number
+}
+
+/** Where a record is in the log, and the nodes that prove it (RFC 6962, section 2.1.1). */
+export interface Inclusion {
+  readonly index: number
+  readonly path: readonly Uint8Array[]
+}
+
+/** What shows a reader that the log is the one it knows, and that records are in it. The reader checks it. */
+export interface Witness {
+  /** The head now, signed by the instance. */
+  readonly head: Uint8Array
+  /** That the log the reader knows is its beginning; null for a log that is longer or of another generation. */
+  readonly consistency: readonly Uint8Array[] | null
+  /** In the order of the leaves asked for; null for one that is not in the log. */
+  readonly inclusions: readonly (Inclusion | null)[]
+}
 
 /**
  * Who is who. The master checks, stores and serves signed records and cannot make any. One implementation keeps them
@@ -16,11 +42,11 @@ export type PutOutcome = 'stored' | 'stale'
  */
 export interface Registry {
   /** @throws VivimError `InvalidParams` for a record that does not verify, `Unavailable` when the master is away */
-  putUser(record: Uint8Array, signal?: AbortSignal): Promise<PutOutcome>
-  /** A member document. @throws as `putUser` */
-  putDevice(document: Uint8Array, signal?: AbortSignal): Promise<PutOutcome>
+  put(kind: RecordKind, record: Uint8Array, signal?: AbortSignal): Promise<PutOutcome>
   /** @throws VivimError `Unavailable` */
   find(did: string, signal?: AbortSignal): Promise<RegistryEntry | undefined>
+  /** `leaves`: hashes of records, at most `LIMITS.witnessLeaves`. @throws VivimError `Unavailable` */
+  witness(since: Since | null, leaves: readonly Uint8Array[], signal?: AbortSignal): Promise<Witness>
   /** Resolves when it answers. @throws VivimError `Unavailable` */
   ping(signal?: AbortSignal): Promise<void>
 }

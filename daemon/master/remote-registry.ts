@@ -1,8 +1,9 @@
 import { type ErrorCode, VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { FrameStream } from '../network/network.ts'
-import { believable } from './record-check.ts'
-import type { PutOutcome, Registry, RegistryEntry } from './registry.ts'
+import { believable, recordsIn } from './record-check.ts'
+import type { RecordKind, SignedRecord } from './record-kinds.ts'
+import type { PutOutcome, Registry, RegistryEntry, Since, Witness } from './registry.ts'
 import { RegistryChannel, type TakeAnswer, type Unnumbered } from './registry-channel.ts'
 import type { Answer } from './registry-frames.ts'
 import { until } from './until.ts'
@@ -11,7 +12,12 @@ export interface RemoteRegistryOptions {
   /** Opens a stream of `/vivim/registry/1` to the master. @throws VivimError `Unavailable` */
   readonly open: (signal: AbortSignal) => Promise<FrameStream>
   readonly count: (name: string) => void
+  /** Part of an answer about a DID was signed by nobody who may. */
+  readonly onForged?: (did: string) => void
 }
+
+/** More than a master keeps of one person. */
+const MOST_RECORDS = 2 * (LIMITS.registryEntries + LIMITS.registrySealed)
 
 /** What a master may refuse with, in our words: its own are not shown to anybody. */
 const REFUSALS: Partial<Record<ErrorCode, string>> = {
@@ -34,25 +40,52 @@ export class RemoteRegistry implements Registry {
   }
 
   /** @throws also VivimError `RateLimited`, `Exhausted`, `TooLarge` */
-  putUser(record: Uint8Array, signal?: AbortSignal): Promise<PutOutcome> {
-    return this.#put({ type: 'put-user', record }, signal)
+  async put(kind: RecordKind, record: Uint8Array, signal?: AbortSignal): Promise<PutOutcome> {
+    if (record.length > LIMITS.registryRecordBytes)
+      throw new VivimError('TooLarge', `A record has at most ${LIMITS.registryRecordBytes} bytes.`)
+    let outcome: PutOutcome | undefined
+    await this.#ask(
+      { type: 'put', kind, record },
+      () => (answer) => {
+        if (answer.type === 'put') outcome = answer.outcome
+        return expected(answer.type === 'put')
+      },
+      signal,
+    )
+    return outcome!
   }
 
-  /** @throws also VivimError `RateLimited`, `Exhausted`, `TooLarge` */
-  putDevice(document: Uint8Array, signal?: AbortSignal): Promise<PutOutcome> {
-    return this.#put({ type: 'put-device', record: document }, signal)
+  async witness(since: Since | null, leaves: readonly Uint8Array[], signal?: AbortSignal): Promise<Witness> {
+    let witness: Witness | undefined
+    await this.#ask(
+      { type: 'witness', since, leaves },
+      () => (answer) => {
+        if (answer.type === 'witness') witness = answer.witness
+        return expected(witness?.inclusions.length === leaves.length)
+      },
+      signal,
+    )
+    return witness!
   }
 
   async find(did: string, signal?: AbortSignal): Promise<RegistryEntry | undefined> {
     let devices: Uint8Array[] = []
+    let records: SignedRecord[] = []
     let user: Uint8Array | undefined
     const collect = (): TakeAnswer => {
       devices = []
+      records = []
       return (answer) => {
         if (answer.type === 'devices') {
           devices.push(...answer.documents)
           // More than a master keeps: it would go on for ever.
           if (devices.length > 2 * LIMITS.registryDevices) throw unexpected()
+          return false
+        }
+        if (answer.type === 'records') {
+          const { kind, documents } = answer
+          records.push(...documents.map((bytes) => ({ kind, bytes })))
+          if (records.length > MOST_RECORDS) throw unexpected()
           return false
         }
         if (answer.type !== 'found') throw unexpected()
@@ -61,9 +94,9 @@ export class RemoteRegistry implements Registry {
       }
     }
     await this.#ask({ type: 'find', did }, collect, signal)
-    const entry = believable({ did, devices, ...(user === undefined ? {} : { user }) })
-    const kept = (entry?.devices.length ?? 0) + (entry?.user === undefined ? 0 : 1)
-    if (kept < devices.length + (user === undefined ? 0 : 1)) this.#options.count('master.unbelievable')
+    const answer = { did, devices, records, ...(user === undefined ? {} : { user }) }
+    const entry = believable(answer)
+    if ((entry ? recordsIn(entry).length : 0) < recordsIn(answer).length) this.#unbelievable(did)
     return entry
   }
 
@@ -77,24 +110,14 @@ export class RemoteRegistry implements Registry {
     )
   }
 
+  #unbelievable(did: string): void {
+    this.#options.count('master.unbelievable')
+    this.#options.onForged?.(did)
+  }
+
   close(): void {
     this.#closed = true
     this.#channel?.abort('closed')
-  }
-
-  async #put(question: Unnumbered & { record: Uint8Array }, signal?: AbortSignal): Promise<PutOutcome> {
-    if (question.record.length > LIMITS.registryRecordBytes)
-      throw new VivimError('TooLarge', `A record has at most ${LIMITS.registryRecordBytes} bytes.`)
-    let outcome: PutOutcome | undefined
-    await this.#ask(
-      question,
-      () => (answer) => {
-        if (answer.type === 'put') outcome = answer.outcome
-        return expected(answer.type === 'put')
-      },
-      signal,
-    )
-    return outcome!
   }
 
   /** Asking twice does no harm: a stream that broke since it was last used is replaced once. */

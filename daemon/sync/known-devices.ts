@@ -78,7 +78,8 @@ export class KnownDevices {
   }
 
   knows(bytes: Uint8Array): boolean {
-    return this.#documents.some((document) => Buffer.compare(document.bytes, bytes) === 0)
+    const isIt = (document: Uint8Array) => Buffer.compare(document, bytes) === 0
+    return this.#documents.some((document) => isIt(document.bytes)) || this.#signedByRoot.some(isIt)
   }
 
   /** A device's document, read, and as it was signed. */
@@ -89,6 +90,12 @@ export class KnownDevices {
   /** What the root key signed; whoever was taken out may see it too. */
   get signedByRoot(): readonly Uint8Array[] {
     return this.#signedByRoot
+  }
+
+  /** What a device may have a master keep: its own document, and what the root key signed. */
+  publishable(deviceDid: string): readonly Uint8Array[] {
+    const own = this.documentOf(deviceDid)
+    return own ? [own.bytes, ...this.#signedByRoot] : this.#signedByRoot
   }
 
   /** What the devices that are not taken out say of themselves. */

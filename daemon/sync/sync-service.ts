@@ -21,8 +21,8 @@ export interface SyncServiceOptions
   readonly openVault: (did: string) => Replicate | undefined
   /** A user's own document is new or confirmed. */
   readonly onDocument: (keys: UserKeys, document: Uint8Array) => void
-  /** How many devices a user has, this one among them. */
-  readonly onMembers: (did: string, count: number) => void
+  /** How many devices a user has, this one among them, and what a master may keep of them. */
+  readonly onMembers: (keys: UserKeys, count: number, documents: readonly Uint8Array[]) => void
   /** The device a name means; undefined when it is no name of theirs. */
   readonly deviceNamed: (did: string, name: string) => Promise<string | undefined>
 }
@@ -96,7 +96,7 @@ export class SyncService {
       ifOpen: ifOpen(keys.did),
       openVault: () => openVault(keys.did),
       onDocument: (document) => onDocument(keys, document),
-      onMembers: (devices) => onMembers(keys.did, devices),
+      onMembers: (devices, documents) => onMembers(keys, devices, documents),
     })
   }
 
@@ -133,6 +133,11 @@ export class SyncService {
   /** Documents of a user's devices that came another way than over a session. */
   async learn(did: string, documents: readonly Uint8Array[]): Promise<void> {
     await this.#user(did).learn(documents)
+  }
+
+  /** Nodes of users' other devices that this node is in a session with. */
+  connectedPeers(): readonly string[] {
+    return [...new Set([...this.#users.values()].flatMap(({ user }) => user.connectedPeers))]
   }
 
   /** What this device's document says of where it is. */

@@ -14,11 +14,12 @@ import { type Asking, auditAll, syncAll } from './asked-devices.ts'
 import { AuditSchedule } from './audit-schedule.ts'
 import { Conduct } from './conduct.ts'
 import { DeviceLink } from './device-link.ts'
-import { insistOnEnrolling } from './enrolling.ts'
+import { insistOnEnrolling, reportFork } from './enrolling.ts'
 import { EpochKeys } from './epoch-keys.ts'
 import { type MatchedStream, proposeSpace } from './handshake.ts'
 import { type KnownDevice, KnownDevices } from './known-devices.ts'
 import { LiveUpdates } from './live-updates.ts'
+import { MasterNews } from './master-news.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
 import { partyOf, type SyncParty } from './party.ts'
 import { type Audited, reportAudit } from './session-audits.ts'
@@ -45,7 +46,8 @@ export interface UserSyncOptions {
   readonly onDocument: (document: Uint8Array) => void
   /** Documents of this person's devices that a master keeps. */
   readonly lookUp: (did: string) => Promise<readonly Uint8Array[]>
-  readonly onMembers: (count: number) => void
+  /** How many there are, and what a master may keep: this device's document, and what the root key signed. */
+  readonly onMembers: (count: number, documents: readonly Uint8Array[]) => void
 }
 
 /** How long after a failed beginning it is tried again, at first and at most. */
@@ -63,6 +65,7 @@ export class UserSync {
   readonly #sessions = new Set<SyncSession>()
   #frontier: Frontier | undefined
   readonly #live: LiveUpdates
+  readonly #master: MasterNews
   readonly #conduct: Conduct
   readonly #telling = new SoonestTimer(() => this.#tellSessions())
   #beacon: NodeJS.Timeout | undefined
@@ -77,6 +80,7 @@ export class UserSync {
     this.#epochs = new EpochKeys(options.keys, publicKeyBytes(deviceKey), this.#space)
     this.#devices = new KnownDevices(did, () => this.#epochs.list)
     this.#live = this.#liveUpdates()
+    this.#master = new MasterNews({ ...options, did, take: (documents) => this.learn(documents) })
     const { now, count, network } = options
     this.#topics = new Topics(network, this.#space, (topic, message, from) =>
       this.#live.hear(topic, message, from, topic === this.#topics.current),
@@ -125,6 +129,7 @@ export class UserSync {
     clearInterval(this.#beacon)
     this.#telling.stop()
     this.#live.stop()
+    this.#master.stop()
     clearTimeout(this.#beginning)
     this.#topics.leave()
     for (const link of this.#links.values()) link.stop()
@@ -139,6 +144,7 @@ export class UserSync {
     } finally {
       this.#reach()
     }
+    void this.#master.ask()
   }
 
   committed(frontier: Frontier, written: readonly Uint8Array[]): void {
@@ -212,6 +218,11 @@ export class UserSync {
     return this.#devices.list.filter(({ deviceDid }) => deviceDid !== this.keys.deviceDid)
   }
 
+  /** Nodes of other devices that this one is in a session with. */
+  get connectedPeers(): readonly string[] {
+    return [...this.#sessions].flatMap(({ device, peerId }) => (device ? [peerId] : []))
+  }
+
   /** Compares with the devices named, or all, and answers once each holds the same or is out of reach. */
   async syncNow(wanted: (deviceDid: string) => boolean): Promise<Result<'sync.now'>> {
     const began = performance.now()
@@ -266,17 +277,12 @@ export class UserSync {
     if (this.#stopped) return
     const newEpoch = this.#epochs.update(members.documents)
     this.#devices.update(members)
-    if (members.forked && !this.#forked) this.#reportFork()
+    if (members.forked && !this.#forked) reportFork(this.#options)
     this.#forked = members.forked
     if (newEpoch) this.#beginEpoch()
-    this.#options.onMembers(this.#devices.count)
+    this.#options.onMembers(this.#devices.count, this.#devices.publishable(this.keys.deviceDid))
     for (const device of this.otherDevices) this.#linkTo(device)
     for (const session of this.#sessions) if (session !== heardBy) session.members(members)
-  }
-
-  #reportFork(): void {
-    this.#options.count('sync.membership.forks')
-    this.#options.log.warn({}, 'the root key of a user signed two versions of the list of their devices')
   }
 
   /** @throws VivimError `Conflict` while nobody can be let in: two versions of the log, or this device is out */
@@ -357,11 +363,7 @@ export class UserSync {
 
   /** With the addresses that are known by then, those a master has among them. */
   async #redial(deviceDid: string): Promise<void> {
-    try {
-      if (!this.#stopped) await this.learn(await this.#options.lookUp(this.keys.did).catch(() => []))
-    } catch (error) {
-      this.#options.log.warn({ reason: reasonOf(error) }, 'what a master knows of a device is not kept')
-    }
+    await this.#master.ask()
     const device = this.otherDevices.find((candidate) => candidate.deviceDid === deviceDid)
     if (device) await this.#dial(device)
   }
@@ -456,6 +458,7 @@ export class UserSync {
   /** Says that this device is there, and looks again at what it says it holds. */
   async #beat(): Promise<void> {
     this.#listen()
+    this.#master.askIfDue()
     if (this.otherDevices.length === 0) return
     const frontier = await this.#options.ifOpen('frontier', {})
     if (this.#stopped) return

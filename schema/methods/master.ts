@@ -1,6 +1,28 @@
 import { z } from 'zod'
 import { Did, defineMethod, Millis, NoParams } from './method.ts'
 
+const MasterLogReport = z.object({
+  /** `unconfirmed`: older than a day, or no other device of yours is known to see the same. */
+  trust: z.enum(['none', 'unconfirmed', 'confirmed', 'suspect']),
+  /** The newest head that was believed. */
+  head: z.object({ generation: z.int(), size: z.int(), root: z.string(), time: Millis }).optional(),
+  /** When another device was last known to see the same log. */
+  confirmedAt: Millis.optional(),
+  /** When the operator was seen to begin it anew. */
+  generationAt: Millis.optional(),
+  /** What is wrong with it, in words. */
+  findings: z.array(
+    z.object({
+      kind: z.string(),
+      words: z.string(),
+      did: z.string().optional(),
+      since: Millis,
+      lastAt: Millis,
+    }),
+  ),
+  hint: z.string().optional(),
+})
+
 export const masterMethods = {
   'master.status': defineMethod({
     summary: 'Say which master this node has, whether it answers, and what waits to be published.',
@@ -16,6 +38,8 @@ export const masterMethods = {
       address: z.string().optional(),
       /** Of a member: the master it joined. */
       joined: z.string().optional(),
+      /** How far its log of records is to be believed, and why. */
+      log: MasterLogReport.optional(),
       /** Signed records that the master has not taken yet. */
       waiting: z.int(),
       /** Registered with this node, where it is the master. */
@@ -24,6 +48,14 @@ export const masterMethods = {
     }),
     errors: [],
     examples: [{ title: 'Status', params: {} }],
+  }),
+  'master.newGeneration': defineMethod({
+    summary: 'Begin the log of this master anew, after its database was restored from a copy.',
+    access: 'owner',
+    params: NoParams,
+    result: z.object({ generation: z.int(), size: z.int() }),
+    errors: ['Conflict', 'Unavailable'],
+    examples: [],
   }),
   'master.lookup': defineMethod({
     summary: 'Ask the master about a DID; only what that person signed is shown.',

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { privateKeyOfSeed } from '../../daemon/identity/ed25519.ts'
 import { MasterDatabase } from '../../daemon/master/database.ts'
 import { EmbeddedPostgres } from '../../daemon/master/embedded-postgres.ts'
 import { PostgresRegistry } from '../../daemon/master/postgres-registry.ts'
@@ -11,6 +12,7 @@ import { Person } from '../unit/master/people.ts'
 import { eventually, failureOf, recordingLog, Temporary } from '../unit/master/temporary.ts'
 import { TestNetworks } from '../unit/network/test-networks.ts'
 
+const INSTANCE = privateKeyOfSeed(new Uint8Array(32).fill(5))
 const log = recordingLog()
 const forGood = new Temporary()
 let postgres: EmbeddedPostgres
@@ -29,7 +31,10 @@ interface Made {
 
 function inPostgres(): Made & { registry: PostgresRegistry } {
   const database = new MasterDatabase({ connection: postgres.connection, log })
-  return { registry: new PostgresRegistry(database, Date.now), close: () => database.close() }
+  return {
+    registry: new PostgresRegistry({ database, instanceKey: INSTANCE, now: Date.now }),
+    close: () => database.close(),
+  }
 }
 
 /** Over a real connection to a node that serves what is in PostgreSQL. */
@@ -76,9 +81,9 @@ describe.each([
   it('keeps what devices signed, byte for byte, and answers for one DID', async () => {
     const record = ann.record(5)
     const documents = ['laptop', 'phone'].map((device) => ann.document({ device }))
-    expect(await registry.putUser(record)).toBe('stored')
-    for (const document of documents) expect(await registry.putDevice(document)).toBe('stored')
-    await registry.putUser(new Person(`Bob ${people++}`).record(1))
+    expect(await registry.put('user', record)).toBe('stored')
+    for (const document of documents) expect(await registry.put('device', document)).toBe('stored')
+    await registry.put('user', new Person(`Bob ${people++}`).record(1))
     const entry = await registry.find(ann.did)
     expect(entry).toMatchObject({ did: ann.did, user: record })
     expect(new Set(entry!.devices.map(hexOf))).toEqual(new Set(documents.map(hexOf)))
@@ -89,34 +94,34 @@ describe.each([
     expect(await registry.find(ann.did)).toBeUndefined()
     expect(await registry.find('')).toBeUndefined()
     expect(await registry.find("'; DROP TABLE users; --")).toBeUndefined()
-    expect(await registry.putUser(ann.record(1))).toBe('stored')
+    expect(await registry.put('user', ann.record(1))).toBe('stored')
   })
 
   it('answers with devices of somebody without a record, and with a record without devices', async () => {
-    await registry.putDevice(ann.document())
+    await registry.put('device', ann.document())
     expect((await registry.find(ann.did))?.user).toBeUndefined()
     const bob = new Person(`Bob ${people++}`)
-    await registry.putUser(bob.record(1, null))
+    await registry.put('user', bob.record(1, null))
     expect((await registry.find(bob.did))?.devices).toEqual([])
   })
 
   it('takes only what is newer', async () => {
-    expect(await registry.putUser(ann.record(5, 'Ann'))).toBe('stored')
-    expect(await registry.putUser(ann.record(5, 'Other'))).toBe('stale')
-    expect(await registry.putUser(ann.record(4, 'Other'))).toBe('stale')
+    expect(await registry.put('user', ann.record(5, 'Ann'))).toBe('stored')
+    expect(await registry.put('user', ann.record(5, 'Other'))).toBe('stale')
+    expect(await registry.put('user', ann.record(4, 'Other'))).toBe('stale')
     expect((await registry.find(ann.did))?.user).toEqual(ann.record(5, 'Ann'))
-    expect(await registry.putUser(ann.record(6, 'Anna', { device: 'phone' }))).toBe('stored')
+    expect(await registry.put('user', ann.record(6, 'Anna', { device: 'phone' }))).toBe('stored')
     expect((await registry.find(ann.did))?.user).toEqual(ann.record(6, 'Anna', { device: 'phone' }))
 
-    expect(await registry.putDevice(ann.document({ sequence: Date.now() }))).toBe('stored')
-    expect(await registry.putDevice(ann.document({ sequence: 7 }))).toBe('stale')
-    expect(await registry.putDevice(ann.document({ device: 'phone', sequence: 7 }))).toBe('stored')
+    expect(await registry.put('device', ann.document({ sequence: Date.now() }))).toBe('stored')
+    expect(await registry.put('device', ann.document({ sequence: 7 }))).toBe('stale')
+    expect(await registry.put('device', ann.document({ device: 'phone', sequence: 7 }))).toBe('stored')
   })
 
   it('keeps the highest of fifty written at once', async () => {
     const sequences = Array.from({ length: 50 }, (_, n) => ((n * 37) % 50) + 1)
     const outcomes = await Promise.all(
-      sequences.map((sequence) => registry.putDevice(ann.document({ sequence }))),
+      sequences.map((sequence) => registry.put('device', ann.document({ sequence }))),
     )
     expect(outcomes[sequences.indexOf(50)]).toBe('stored')
     expect((await registry.find(ann.did))?.devices).toEqual([ann.document({ sequence: 50 })])
@@ -134,31 +139,31 @@ describe.each([
       Uint8Array.of(0xff),
     ]
     for (const record of forged)
-      expect(await failureOf(registry.putUser(record))).toMatchObject({ code: 'InvalidParams' })
+      expect(await failureOf(registry.put('user', record))).toMatchObject({ code: 'InvalidParams' })
     for (const document of [ann.document({ signer: 'Eve/laptop' }), eve.record(1), changed])
-      expect(await failureOf(registry.putDevice(document))).toMatchObject({ code: 'InvalidParams' })
+      expect(await failureOf(registry.put('device', document))).toMatchObject({ code: 'InvalidParams' })
     expect(await registry.find(ann.did)).toBeUndefined()
   })
 
   it('refuses what is too large', async () => {
     const large = new Uint8Array(LIMITS.registryRecordBytes + 1)
-    expect(await failureOf(registry.putUser(large))).toMatchObject({ code: 'TooLarge' })
-    expect(await failureOf(registry.putDevice(large))).toMatchObject({ code: 'TooLarge' })
+    expect(await failureOf(registry.put('user', large))).toMatchObject({ code: 'TooLarge' })
+    expect(await failureOf(registry.put('device', large))).toMatchObject({ code: 'TooLarge' })
     await registry.ping()
   })
 
   it('takes any display name', async () => {
     for (const [n, name] of ['\0', "Robert'); DROP TABLE users; --", '😀'.repeat(100), '', null].entries()) {
-      expect(await registry.putUser(ann.record(n, name))).toBe('stored')
+      expect(await registry.put('user', ann.record(n, name))).toBe('stored')
       expect((await registry.find(ann.did))?.user).toEqual(ann.record(n, name))
     }
   })
 
   it(`keeps ${LIMITS.registryDevices} devices of one person, all of which it finds, and no more`, async () => {
     const documentOf = (n: number) => ann.document({ device: `d${n}`, size: 5_000 })
-    for (let n = 0; n < LIMITS.registryDevices; n++) await registry.putDevice(documentOf(n))
-    expect(await failureOf(registry.putDevice(documentOf(-1)))).toMatchObject({ code: 'Exhausted' })
-    expect(await registry.putDevice(ann.document({ device: 'd3', sequence: 9 }))).toBe('stored')
+    for (let n = 0; n < LIMITS.registryDevices; n++) await registry.put('device', documentOf(n))
+    expect(await failureOf(registry.put('device', documentOf(-1)))).toMatchObject({ code: 'Exhausted' })
+    expect(await registry.put('device', ann.document({ device: 'd3', sequence: 9 }))).toBe('stored')
     expect((await registry.find(ann.did))?.devices).toHaveLength(LIMITS.registryDevices)
   })
 
@@ -169,7 +174,7 @@ describe.each([
   })
 
   it('is Unavailable while PostgreSQL is away, and comes back with what it had', async () => {
-    await registry.putUser(ann.record(1))
+    await registry.put('user', ann.record(1))
     process.kill(postgres.pid!, 'SIGKILL')
     const away = () => registry.ping().then(undefined, (error) => error.code === 'Unavailable')
     await eventually('it is away', away)
@@ -186,7 +191,7 @@ describe.each([
     const putMs: number[] = []
     const findMs: number[] = []
     for (let sequence = 1; sequence <= 200; sequence++) {
-      putMs.push(await timed(() => registry.putDevice(ann.document({ sequence }))))
+      putMs.push(await timed(() => registry.put('device', ann.document({ sequence }))))
       findMs.push(await timed(() => registry.find(ann.did)))
     }
     console.log(`put p50 ${medianOf(putMs)} ms, find p50 ${medianOf(findMs)} ms`)

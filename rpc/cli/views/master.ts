@@ -16,7 +16,31 @@ export function masterView(status: Result<'master.status'>, style: Style): strin
   if (role === 'bootstrap') lines.push(['join with', address ?? 'the network is off'])
   if (users !== undefined && devices !== undefined)
     lines.push(['registered', `${count(users, 'user')}, ${count(devices, 'device')}`])
+  lines.push(...logLines(status.log))
   return facts(lines, style)
+}
+
+/** The log of the master: how far it is believed, and what is wrong with it. */
+function logLines(log: Result<'master.status'>['log']): (readonly [string, string])[] {
+  if (!log?.head && (log?.findings.length ?? 0) === 0) return []
+  const { head, trust, findings, confirmedAt, generationAt, hint } = log!
+  const lines: (readonly [string, string])[] = []
+  if (head)
+    lines.push([
+      'log',
+      `${count(head.size, 'record')}, generation ${head.generation}, ${date(head.time)}; ${trust}`,
+    ])
+  if (confirmedAt !== undefined)
+    lines.push(['seen alike', `by another of your devices, ${date(confirmedAt)}`])
+  if (generationAt !== undefined) lines.push(['begun anew', `by its operator, ${date(generationAt)}`])
+  for (const { words, did, since } of findings)
+    lines.push(['wrong', `${words}${did === undefined ? '' : ` (${did})`} Since ${date(since)}.`])
+  if (hint !== undefined) lines.push(['hint', hint])
+  return lines
+}
+
+export function generationView({ generation, size }: Result<'master.newGeneration'>): string {
+  return `The log was begun anew: generation ${generation}, ${count(size, 'record')}. Members publish theirs again.\n`
 }
 
 export function lookupView({ did, displayName, devices }: Result<'master.lookup'>, style: Style): string {

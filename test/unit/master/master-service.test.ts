@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { masterHandlers } from '../../../daemon/handlers/master.ts'
+import { privateKeyOfSeed } from '../../../daemon/identity/ed25519.ts'
 import { readPostmaster } from '../../../daemon/master/embedded/postmaster.ts'
 import { readJoinAddress } from '../../../daemon/master/join-address.ts'
 import { MasterService, type MasterServiceOptions } from '../../../daemon/master/master-service.ts'
@@ -35,6 +36,8 @@ function make(options: Options): MasterService {
     now: Date.now,
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
     count: () => {},
+    nodeKey: privateKeyOfSeed(options.network.seed),
+    ownPeers: () => [],
     ...options,
   })
   temporary.after(() => service.stop())
@@ -71,7 +74,7 @@ describe('a solo node', () => {
     const folder = temporary.folder()
     const solo = make({ network, folder })
     await solo.start()
-    await solo.publishUser(ann.record(1))
+    await solo.publish('user', ann.record(1))
     expect(solo.state()).toEqual({ state: 'none' })
     expect(await solo.status()).toEqual({ role: 'solo', state: 'none', waiting: 1 })
     expect(await failureOf(solo.find(ann.did))).toMatchObject({ code: 'Unavailable' })
@@ -89,8 +92,8 @@ describe('a bootstrap node', () => {
   it('is online when it started, registers its own users, and says how to join', async () => {
     const { network, service } = await bootstrap()
     expect(service.state()).toEqual({ state: 'online', since: expect.any(Number) })
-    await service.publishUser(ann.record(1))
-    await service.publishDevice(ann.document())
+    await service.publish('user', ann.record(1))
+    await service.publish('device', ann.document())
     await eventually('all is published', async () => (await waiting(service)) === 0)
     const status = METHODS['master.status'].result.parse(await service.status())
     expect(status).toMatchObject({ role: 'bootstrap', state: 'online', waiting: 0, users: 1, devices: 1 })
@@ -103,7 +106,7 @@ describe('a bootstrap node', () => {
     process.kill(killed, 'SIGKILL')
     // What the killed one left may answer for another moment.
     await eventually('it is away', () => service.find(ann.did).then(undefined, () => true))
-    await service.publishUser(ann.record(1))
+    await service.publish('user', ann.record(1))
     await eventually('the record is published', async () => (await waiting(service)) === 0)
     await eventually('it is online', isOnline(service))
     expect((await service.find(ann.did))?.user).toEqual(ann.record(1))
@@ -115,7 +118,7 @@ describe('a bootstrap node', () => {
     const began = performance.now()
     const { service } = await bootstrap({ databaseUrl })
     expect(performance.now() - began).toBeLessThan(10_000)
-    await service.publishUser(ann.record(1))
+    await service.publish('user', ann.record(1))
     const status = () => service.status()
     await eventually('it says why', async () => (await status()).problem !== undefined)
     expect(await status()).toMatchObject({ state: 'offline', since: expect.any(Number), waiting: 1 })
@@ -146,7 +149,7 @@ describe('a bootstrap node', () => {
 
   it('keeps its registry from one start to the next', async () => {
     const { folder, service } = await bootstrap()
-    await service.publishUser(ann.record(1))
+    await service.publish('user', ann.record(1))
     await eventually('it is published', async () => (await waiting(service)) === 0)
     await service.stop()
     const { service: again } = await bootstrap({ folder })
@@ -160,9 +163,9 @@ describe('a member', () => {
     const one = await memberOf(network)
     const two = await memberOf(network)
     await eventually('both are online', () => isOnline(one.service)() && isOnline(two.service)())
-    await one.service.publishUser(ann.record(1))
-    await one.service.publishDevice(ann.document())
-    await two.service.publishUser(bob.record(1))
+    await one.service.publish('user', ann.record(1))
+    await one.service.publish('device', ann.document())
+    await two.service.publish('user', bob.record(1))
     await eventually(
       'both are there',
       async () =>
@@ -172,6 +175,7 @@ describe('a member', () => {
       did: ann.did,
       user: ann.record(1),
       devices: [ann.document()],
+      records: [],
     })
     const status = METHODS['master.status'].result.parse(await one.service.status())
     expect(status).toEqual({
@@ -180,6 +184,7 @@ describe('a member', () => {
       since: expect.any(Number),
       joined: one.join.text,
       waiting: 0,
+      log: expect.objectContaining({ trust: 'unconfirmed', findings: [] }),
     })
     expect(await master.status()).toMatchObject({ users: 2, devices: 1 })
   })
@@ -191,7 +196,7 @@ describe('a member', () => {
     expect(member.state().state).toBe('offline')
     const seen: string[] = []
     member.onChange(() => seen.push(member.state().state))
-    await member.publishUser(ann.record(1))
+    await member.publish('user', ann.record(1))
 
     const { service: master } = await bootstrap({ network, folder })
     const upMs = await eventually('it is online', isOnline(member))
@@ -199,14 +204,14 @@ describe('a member', () => {
     await master.stop()
     await network.stop()
     const downMs = await eventually('it is offline', isOffline(member))
-    await member.publishUser(ann.record(2))
-    await member.publishDevice(ann.document())
+    await member.publish('user', ann.record(2, 'Anna'))
+    await member.publish('device', ann.document())
     expect(await member.status()).toMatchObject({ state: 'offline', waiting: 2 })
 
     await network.start()
     const { service: again } = await bootstrap({ network, folder })
     await eventually('all is published', async () => (await waiting(member)) === 0)
-    expect((await again.find(ann.did))?.user).toEqual(ann.record(2))
+    expect((await again.find(ann.did))?.user).toEqual(ann.record(2, 'Anna'))
     await eventually('it said so each time', () => seen.join() === 'online,offline,online')
     console.log(`online ${Math.round(upMs)} ms, offline ${Math.round(downMs)} ms after the master`)
   })
@@ -218,7 +223,7 @@ describe('a member', () => {
     await own.stop()
     service.networkChanged()
     await eventually('it is offline', isOffline(service), 5_000)
-    await service.publishUser(ann.record(1))
+    await service.publish('user', ann.record(1))
     await own.start()
     service.networkChanged()
     await eventually('it is published', async () => (await waiting(service)) === 0)
@@ -227,8 +232,8 @@ describe('a member', () => {
   it('does not publish a person who was deleted', async () => {
     const network = await networks.start()
     const { service: member } = await memberOf(network)
-    await member.publishUser(ann.record(1))
-    await member.publishUser(bob.record(1))
+    await member.publish('user', ann.record(1))
+    await member.publish('user', bob.record(1))
     member.forget(ann.did)
     const { service: master } = await bootstrap({ network })
     await eventually('the other one is published', async () => (await waiting(member)) === 0)
@@ -242,7 +247,7 @@ describe('a member', () => {
       while (await stream.receive());
     })
     const { service } = await memberOf(network)
-    await service.publishUser(ann.record(1))
+    await service.publish('user', ann.record(1))
     const began = performance.now()
     await service.stop()
     expect(performance.now() - began).toBeLessThan(3_000)
@@ -252,8 +257,8 @@ describe('a member', () => {
 describe('master.lookup', () => {
   it('shows what that person signed', async () => {
     const { service } = await bootstrap()
-    await service.publishUser(ann.record(1))
-    await service.publishDevice(ann.document({ sequence: 4 }))
+    await service.publish('user', ann.record(1))
+    await service.publish('device', ann.document({ sequence: 4 }))
     await eventually('it is published', async () => (await waiting(service)) === 0)
     const lookup = (did: string) =>
       masterHandlers({ master: service })['master.lookup']({ did }, {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Outbox } from '../../../daemon/master/outbox.ts'
 import { OutboxPublisher } from '../../../daemon/master/outbox-publisher.ts'
+import type { RecordKind } from '../../../daemon/master/record-kinds.ts'
 import type { PutOutcome, Registry } from '../../../daemon/master/registry.ts'
 import { VivimError } from '../../../schema/errors.ts'
 import { Person } from './people.ts'
@@ -110,19 +111,17 @@ describe('an outbox', () => {
 })
 
 /** A master of the test's own making: what it does next, and what it was given. */
-class ScriptedMaster implements Pick<Registry, 'putUser' | 'putDevice'> {
+class ScriptedMaster implements Pick<Registry, 'put'> {
   readonly taken: Uint8Array[] = []
   tries = 0
   next: (record: Uint8Array) => PutOutcome | Promise<PutOutcome> = () => 'stored'
 
-  readonly putUser = async (record: Uint8Array): Promise<PutOutcome> => {
+  readonly put = async (_: RecordKind, record: Uint8Array): Promise<PutOutcome> => {
     this.tries++
     const outcome = await this.next(record)
     this.taken.push(record)
     return outcome
   }
-
-  readonly putDevice = this.putUser
 }
 
 describe('publishing', () => {
@@ -130,6 +129,8 @@ describe('publishing', () => {
   let outbox: Outbox
   let publisher: OutboxPublisher
   const counted: string[] = []
+  const taken: Uint8Array[] = []
+  let emptied = 0
   beforeEach(() => {
     master = new ScriptedMaster()
     outbox = open()
@@ -140,6 +141,8 @@ describe('publishing', () => {
       log,
       count: (name) => void counted.push(name),
       chance: () => 0,
+      onTaken: ({ bytes }) => void taken.push(bytes),
+      onEmpty: () => void emptied++,
     })
     temporary.after(() => publisher.stop())
   })
@@ -152,6 +155,8 @@ describe('publishing', () => {
     await eventually('all are published', () => outbox.size === 0)
     expect(master.tries).toBe(2)
     expect(counted.sort()).toEqual(['master.published.stale', 'master.published.stored'])
+    expect(taken).toHaveLength(2)
+    expect(emptied).toBe(1)
   })
 
   it('tries again by itself, at once when there is reason to, and asks a dead master one thing only', async () => {

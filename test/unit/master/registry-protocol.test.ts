@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { encodeCanonical } from '../../../crdt/cbor.ts'
+import { RECORD_KINDS } from '../../../daemon/master/record-kinds.ts'
 import type { Registry } from '../../../daemon/master/registry.ts'
 import {
   type Answer,
@@ -23,10 +24,17 @@ import { eventually, failureOf, Temporary } from './temporary.ts'
 
 const bytes = fc.uint8Array({ maxLength: 40 })
 const id = fc.nat()
+const hashes = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const questions: fc.Arbitrary<Question> = fc.oneof(
   fc.record({ id, type: fc.constant('ping' as const) }),
   fc.record({ id, type: fc.constant('find' as const), did: fc.string({ maxLength: 100 }) }),
-  fc.record({ id, type: fc.constantFrom('put-user' as const, 'put-device' as const), record: bytes }),
+  fc.record({ id, type: fc.constant('put' as const), kind: fc.constantFrom(...RECORD_KINDS), record: bytes }),
+  fc.record({
+    id,
+    type: fc.constant('witness' as const),
+    since: fc.option(fc.record({ generation: fc.nat(), size: fc.nat() })),
+    leaves: fc.array(hashes),
+  }),
 )
 const answers: fc.Arbitrary<Answer> = fc.oneof(
   fc.record({ id, type: fc.constant('pong' as const) }),
@@ -36,6 +44,21 @@ const answers: fc.Arbitrary<Answer> = fc.oneof(
     outcome: fc.constantFrom('stored' as const, 'stale' as const),
   }),
   fc.record({ id, type: fc.constant('devices' as const), documents: fc.array(bytes) }),
+  fc.record({
+    id,
+    type: fc.constant('records' as const),
+    kind: fc.constantFrom(...RECORD_KINDS),
+    documents: fc.array(bytes),
+  }),
+  fc.record({
+    id,
+    type: fc.constant('witness' as const),
+    witness: fc.record({
+      head: bytes,
+      consistency: fc.option(fc.array(hashes, { maxLength: 50 })),
+      inclusions: fc.array(fc.option(fc.record({ index: fc.nat(), path: fc.array(hashes) }))),
+    }),
+  }),
   fc.record({ id, type: fc.constant('found' as const), user: fc.option(bytes) }),
   fc.record({
     id,
@@ -73,6 +96,10 @@ describe('frames of the registry', () => {
       [1, 3, 'x'],
       [1, 2, 'x', 'y'],
       [1, 2, 'x'.repeat(101)],
+      [1, 7, null],
+      [1, 7, [1], []],
+      [1, 7, null, [new Uint8Array(31)]],
+      [1, 7, null, Array.from({ length: 129 }, () => new Uint8Array(32))],
     ])
       expect(() => decodeQuestion(encodeCanonical(fields)), JSON.stringify(fields)).toThrow()
     for (const fields of [
@@ -90,6 +117,11 @@ describe('frames of the registry', () => {
       [1, 5, 'x', null],
       [1, 5, -32016],
       [1, 5, -32016, -1],
+      [1, 6, 9, []],
+      [1, 7, new Uint8Array(), null],
+      [1, 7, new Uint8Array(), [new Uint8Array(1)], []],
+      [1, 7, new Uint8Array(), null, [[1]]],
+      [1, 7, new Uint8Array(), null, [[-1, []]]],
     ])
       expect(() => decodeAnswer(encodeCanonical(fields)), JSON.stringify(fields)).toThrow()
   })
@@ -154,8 +186,8 @@ afterEach(() => temporary.undo())
 /** A registry in memory that does as it is told: what is behind the server is tested elsewhere. */
 function registryOf(over: Partial<Registry> = {}): Registry {
   return {
-    putUser: async () => 'stored',
-    putDevice: async () => 'stored',
+    put: async () => 'stored',
+    witness: async () => ({ head: new Uint8Array(1), consistency: null, inclusions: [] }),
     find: async () => undefined,
     ping: async () => {},
     ...over,
@@ -289,7 +321,11 @@ describe('a member of a hostile or failing master', () => {
         { id, type: 'found', user: bob.record(1) },
       ]),
     )
-    expect(await registry.find(ann.did)).toEqual({ did: ann.did, devices: [ann.document({ sequence: 9 })] })
+    expect(await registry.find(ann.did)).toEqual({
+      did: ann.did,
+      devices: [ann.document({ sequence: 9 })],
+      records: [],
+    })
     expect(counted).toContain('master.unbelievable')
   })
 
@@ -309,7 +345,7 @@ describe('a member of a hostile or failing master', () => {
 
   it('takes no answer for another, and no noise', async () => {
     const wrong = await memberOf(answering(({ id }) => [{ id, type: 'pong' }]))
-    expect(await failureOf(wrong.registry.putUser(ann.record(1)))).toMatchObject({ code: 'Unavailable' })
+    expect(await failureOf(wrong.registry.put('user', ann.record(1)))).toMatchObject({ code: 'Unavailable' })
     const noisy = await memberOf(async (stream) => {
       await stream.receive()
       await stream.send(Uint8Array.of(9, 9))

@@ -12,6 +12,8 @@ export interface LogLine {
 export interface TestNetwork extends Network {
   readonly lines: LogLine[]
   readonly counted: Map<string, number>
+  /** Of its key. */
+  readonly seed: Uint8Array
   /** How others dial it. */
   target(): { readonly peerId: string; readonly addresses: readonly string[] }
 }
@@ -25,8 +27,9 @@ export class TestNetworks {
     const counted = new Map<string, number>()
     const note = (level: LogLine['level']) => (details: object, message: string) =>
       void lines.push({ level, details, message })
+    const seed = options.seed ?? randomBytes(32)
     const network = createNetwork({
-      seed: randomBytes(32),
+      seed,
       listen: ['/ip4/127.0.0.1/tcp/0'],
       mdns: false,
       gossipWithAnyone: true,
@@ -36,7 +39,7 @@ export class TestNetworks {
     })
     this.#made.push(network)
     const target = () => ({ peerId: network.peerId, addresses: network.multiaddrs() })
-    return Object.assign(network, { lines, counted, target })
+    return Object.assign(network, { lines, counted, seed, target })
   }
 
   async start(options: Partial<NetworkOptions> = {}): Promise<TestNetwork> {
