@@ -1,13 +1,23 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { authBench } from './auth.bench.ts'
 import { captureBench } from './capture.bench.ts'
 import { contextBench } from './context.bench.ts'
 import { type Bench, isMet, type Measurement } from './measurement.ts'
 import { nodeBench } from './node.bench.ts'
 import { replicationBench } from './replication.bench.ts'
 import { userBench } from './user.bench.ts'
+import { usersBench } from './users.bench.ts'
 
-const BENCHES: readonly Bench[] = [nodeBench, userBench, captureBench, contextBench, replicationBench]
+const BENCHES: readonly Bench[] = [
+  nodeBench,
+  userBench,
+  usersBench,
+  authBench,
+  captureBench,
+  contextBench,
+  replicationBench,
+]
 
 const { values } = parseArgs({
   options: {
