@@ -156,6 +156,8 @@ async function start(
     (action, params) =>
       users.getClient(did).then((client) => client.replicate(action, params))
   const syncLog = log.child({ subsystem: 'sync' })
+  // Nobody is signed in before the gateway is there.
+  let endSessions: (did: string, deviceDids: readonly string[]) => void = () => {}
   const sync = await lifecycle.start('sync', {
     start: () => {
       const service = new SyncService({
@@ -169,9 +171,10 @@ async function start(
         ifOpen: (did) => (action, params) => users.replicateIfOpen(did, action, params),
         lookUp: async (did) => documentsOf(await master.find(did)),
         onDocument: (keys, document) => registration.publish(keys, document, displayNameOf(users, keys.did)),
-        onMembers: (keys, count, documents) => {
+        onMembers: (keys, { count, documents, takenOut }) => {
           users.noteDevices(keys.did, count)
           registration.publishMembership(keys, documents)
+          endSessions(keys.did, takenOut)
         },
         deviceNamed: (did, name) => deviceNamed(users, did, name),
       })
@@ -289,6 +292,7 @@ async function start(
       }),
     stop: ({ accessLog }) => accessLog.flush(),
   })
+  endSessions = (did, deviceDids) => auth.gateway.endDevices(did, deviceDids)
 
   const elapsedMs = () => Math.round((performance.now() - options.startedMonotonic) * 10) / 10
   // A caller may be quicker than we are with noting that the socket answers.

@@ -17,11 +17,11 @@ type AuthHandlers = Pick<
 >
 
 export function authHandlers({ gateway, challenges, apps, users, log }: NodeContext): AuthHandlers {
-  /** Devices the user's own database knows; nobody's else count. */
+  /** Devices the user's own database knows and that were not taken out; nobody's else count. */
   const isDeviceOf = async (did: string, deviceDid: string): Promise<boolean> => {
     const client = await users.getClient(did)
     const { items } = await client.call('devices.list', {}, OWN_CALL)
-    return items.some((device) => device.deviceDid === deviceDid)
+    return items.some((device) => device.deviceDid === deviceDid && device.state === 'member')
   }
   return {
     'auth.login': async ({ did, passphrase }, { connection }) => {

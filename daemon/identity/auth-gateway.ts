@@ -126,6 +126,12 @@ export class AuthGateway {
     for (const session of [...(this.#ofUser.get(did) ?? [])]) this.#end(session)
   }
 
+  /** Ends the sessions that devices of a user proved themselves for: they were taken out. */
+  endDevices(did: string, deviceDids: readonly string[]): void {
+    for (const session of [...(this.#ofUser.get(did) ?? [])])
+      if (deviceDids.includes(session.deviceDid)) this.#end(session)
+  }
+
   #renew(session: Session, id: string): Grant {
     const token = this.#secret()
     const secret = this.#secret()

@@ -14,6 +14,15 @@ export interface KnownDevice extends Rendezvous {
   readonly deviceDid: string
 }
 
+export interface MembersNews {
+  /** How many devices there are, this one among them. */
+  readonly count: number
+  /** What a master may keep: this device's document, and what the root key signed. */
+  readonly documents: readonly Uint8Array[]
+  /** DIDs of other devices that were taken out. */
+  readonly takenOut: readonly string[]
+}
+
 /** The devices of one person as their documents show them. */
 export class KnownDevices {
   readonly #did: string
@@ -70,6 +79,12 @@ export class KnownDevices {
   /** How many there are, reachable or not. */
   get count(): number {
     return this.#documents.filter(({ deviceDid }) => !this.#excluded.has(deviceDid)).length
+  }
+
+  /** What others on this node may want to know, as the device `own`. */
+  news(own: string): MembersNews {
+    const takenOut = [...this.#excluded].filter((deviceDid) => deviceDid !== own)
+    return { count: this.count, documents: this.publishable(own), takenOut }
   }
 
   /** The person took that device out. */

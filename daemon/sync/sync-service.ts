@@ -8,6 +8,7 @@ import type { UserKeys } from '../identity/user-keys.ts'
 import type { FrameStream, Network } from '../network/network.ts'
 import { StreamAllowance } from '../network/stream-allowance.ts'
 import { answerProposal, SYNC_PROTOCOL, SYNC_STREAM } from './handshake.ts'
+import type { MembersNews } from './known-devices.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
 import type { SyncParty } from './party.ts'
 import type { Replicate, ReplicateIfOpen } from './sync-session.ts'
@@ -21,8 +22,7 @@ export interface SyncServiceOptions
   readonly openVault: (did: string) => Replicate | undefined
   /** A user's own document is new or confirmed. */
   readonly onDocument: (keys: UserKeys, document: Uint8Array) => void
-  /** How many devices a user has, this one among them, and what a master may keep of them. */
-  readonly onMembers: (keys: UserKeys, count: number, documents: readonly Uint8Array[]) => void
+  readonly onMembers: (keys: UserKeys, members: MembersNews) => void
   /** The device a name means; undefined when it is no name of theirs. */
   readonly deviceNamed: (did: string, name: string) => Promise<string | undefined>
 }
@@ -96,7 +96,7 @@ export class SyncService {
       ifOpen: ifOpen(keys.did),
       openVault: () => openVault(keys.did),
       onDocument: (document) => onDocument(keys, document),
-      onMembers: (devices, documents) => onMembers(keys, devices, documents),
+      onMembers: (news) => onMembers(keys, news),
     })
   }
 

@@ -17,7 +17,7 @@ import { DeviceLink } from './device-link.ts'
 import { insistOnEnrolling, reportFork } from './enrolling.ts'
 import { EpochKeys } from './epoch-keys.ts'
 import { type MatchedStream, proposeSpace } from './handshake.ts'
-import { type KnownDevice, KnownDevices } from './known-devices.ts'
+import { type KnownDevice, KnownDevices, type MembersNews } from './known-devices.ts'
 import { LiveUpdates } from './live-updates.ts'
 import { MasterNews } from './master-news.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
@@ -46,8 +46,7 @@ export interface UserSyncOptions {
   readonly onDocument: (document: Uint8Array) => void
   /** Documents of this person's devices that a master keeps. */
   readonly lookUp: (did: string) => Promise<readonly Uint8Array[]>
-  /** How many there are, and what a master may keep: this device's document, and what the root key signed. */
-  readonly onMembers: (count: number, documents: readonly Uint8Array[]) => void
+  readonly onMembers: (news: MembersNews) => void
 }
 
 /** How long after a failed beginning it is tried again, at first and at most. */
@@ -280,7 +279,7 @@ export class UserSync {
     if (members.forked && !this.#forked) reportFork(this.#options)
     this.#forked = members.forked
     if (newEpoch) this.#beginEpoch()
-    this.#options.onMembers(this.#devices.count, this.#devices.publishable(this.keys.deviceDid))
+    this.#options.onMembers(this.#devices.news(this.keys.deviceDid))
     for (const device of this.otherDevices) this.#linkTo(device)
     for (const session of this.#sessions) if (session !== heardBy) session.members(members)
   }

@@ -1,8 +1,14 @@
+import { randomBytes, sign } from 'node:crypto'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Keystore } from '../../daemon/identity/keystore.ts'
 import type { Client } from '../../rpc/client/index.ts'
+import type { VivimError } from '../../schema/errors.ts'
 import { METHODS, methodOf } from '../../schema/methods/index.ts'
+import { pair } from '../support/device-pair.ts'
 import { methodExamples, raw } from '../support/method-examples.ts'
 import { TestNode } from '../support/test-node.ts'
+import { until } from '../support/until.ts'
 
 /** What a caller may not have, by the level it stands on: mails and names of the person are level 3, keys level 5. */
 const LEVEL_5 = `sk-ant-api03-${'FzQ2bVq8xL1mN0pR4sT6uW9yA3cE5gH7jK2lM4nP6qR8tV0xZ1bD3fG5hJ7kL9mN1pQ3rS5tU7vW9xY2zA4bC6'}-eF8gHAA`
@@ -116,6 +122,55 @@ describe('the isolation matrix', { timeout: 240_000 }, () => {
         expect(error, `${caller}: ${method}`).toEqual(answers[0]!.error)
       }
     }
+  })
+
+  test('a device that was taken out: the session it proved itself for ends, and it proves itself no more', async () => {
+    const own = await node.client()
+    const { did, recoveryPhrase } = await own.call('users.create', { displayName: 'Cleo' })
+    await own.login({ did })
+    const { deviceDid } = await own.call('auth.whoami')
+    await using other = await TestNode.start()
+    const lost = await pair({ node, client: own }, other)
+    const keystore = new Keystore({ folder: join(other.home, 'keys'), now: Date.now, random: randomBytes })
+    const { deviceKey } = await keystore.unlock(did)
+    const prove = async () => {
+      const client = await node.client()
+      const { nonce, message } = await client.call('auth.challenge', { did })
+      const signature = sign(null, Buffer.from(message, 'base64url'), deviceKey).toString('base64url')
+      const params = { did, nonce, signature, deviceDid: lost.deviceDid }
+      const error = await client.call('auth.verify', params).then(
+        () => undefined,
+        ({ code, message, data }: VivimError & { data?: object }) => ({ code, message, data }),
+      )
+      return { client, error }
+    }
+    const before = await prove()
+    expect(before.error).toBeUndefined()
+    expect(await before.client.call('auth.whoami')).toMatchObject({ did, deviceDid: lost.deviceDid })
+    await own.call('devices.revoke', { device: lost.deviceDid, recoveryPhrase })
+    await until('the session is over', async () =>
+      before.client.call('auth.whoami').then(
+        () => false,
+        () => true,
+      ),
+    )
+    const answers = await refusals(before.client, publicOnly)
+    expect(answers.length).toBeGreaterThanOrEqual(userMethods)
+    for (const { method, error } of answers) {
+      expect(error, method).toMatchObject({ code: 'Unauthorized' })
+      expect(error, method).toEqual(answers[0]!.error)
+    }
+    const after = await prove()
+    const stranger = await node.client()
+    const guess = await stranger
+      .call('auth.verify', { did, nonce: 'x'.repeat(43), signature: 'x'.repeat(86), deviceDid })
+      .then(
+        () => undefined,
+        ({ code, message, data }: VivimError & { data?: object }) => ({ code, message, data }),
+      )
+    // Said like any other wrong proof.
+    expect(after.error).toEqual(guess)
+    expect(await own.call('auth.whoami')).toMatchObject({ did, deviceDid })
   })
 
   test('an app whose time is over, or that is paused', async () => {
