@@ -131,6 +131,13 @@ export const LIMITS = {
 
   /** Messages in one captured conversation. */
   conversationMessages: 100_000,
+  /** Messages one call adds to a conversation. */
+  appendMessages: 1_000,
+  /** Folders one user follows. */
+  captureWatches: 50,
+  /** A share link's answer, and the time for all of it. */
+  shareLinkBytes: 32 * 1024 * 1024,
+  shareLinkMs: 20_000,
   /** Characters of one part's content; longer content is refused with a typed report line. */
   partCharacters: 32 * 1024 * 1024,
   /** One conversation's raw record inside an export. */

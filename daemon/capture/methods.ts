@@ -6,13 +6,14 @@ import { decodeCursor, pageOf } from '../vault/paging.ts'
 import type { Vault } from '../vault/vault.ts'
 import { planExport } from './export-plan.ts'
 import type { ImportJobs } from './import-jobs.ts'
+import type { LiveMethodName } from './live-methods.ts'
 import { captureConversation, recordAttempt } from './pipeline.ts'
 import { PROVIDERS } from './providers/index.ts'
 import { scanExport } from './scan.ts'
 import type { ImportSource } from './sources/open-source.ts'
 import type { Source } from './sources/source.ts'
 
-export type CaptureMethodName = Extract<UserMethodName, `capture.${string}`>
+export type CaptureMethodName = Exclude<Extract<UserMethodName, `capture.${string}`>, LiveMethodName>
 
 export interface CaptureDependencies {
   readonly vault: Vault

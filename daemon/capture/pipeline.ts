@@ -28,6 +28,10 @@ export interface CaptureOptions {
   readonly capturedAt: number
   /** The import job it comes from. */
   readonly jobId?: string
+  /** The share link it comes from. */
+  readonly sourceUrl?: string
+  /** The stored conversation these messages belong to, whatever names them. */
+  readonly into?: string
   /** What the provider gave, to be kept sealed; absent: the conversation as JSON. */
   readonly raw?: Uint8Array
   /** Names `raw`, when this conversation is all it makes. */
@@ -71,7 +75,10 @@ export function captureConversation(
   options: CaptureOptions,
 ): CaptureResult {
   const canonical = canonicalConversation(conversation, new SecretSealer(vault))
-  const { id, generation } = livingId(tx, vault.space, canonical, options.again)
+  const { id, generation } =
+    options.into === undefined
+      ? livingId(tx, vault.space, canonical, options.again)
+      : { id: options.into, generation: 0 }
   const stored = storedConversation(tx, vault.space, id)
   const capture = { tx, vault, id, generation, canonical, options }
   const result =
@@ -125,11 +132,12 @@ export function recordAttempt(
     readonly errorCode?: string
     readonly conversationId?: string
     readonly jobId?: string
+    readonly sourceUrl?: string
   },
 ): void {
   tx.run(
-    `INSERT INTO capture_attempts (at, provider, status, error_code, conversation_id, job_id)
-     VALUES (?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO capture_attempts (at, provider, status, error_code, conversation_id, job_id, source_url)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
     [
       attempt.capturedAt,
       attempt.provider,
@@ -137,6 +145,7 @@ export function recordAttempt(
       attempt.errorCode ?? null,
       attempt.conversationId ?? null,
       attempt.jobId ?? null,
+      attempt.sourceUrl ?? null,
     ],
   )
 }

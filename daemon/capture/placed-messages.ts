@@ -81,6 +81,8 @@ function storedParent(
   stored: StoredMessages,
 ): string | null {
   if (originalParentId === undefined || byOriginal.has(originalParentId)) return null
+  // A message that nobody but this node gave a name is named by its own id.
+  if (stored.has(originalParentId)) return originalParentId
   const id = providedMessageId(conversation, originalParentId)
   return stored.has(id) ? id : null
 }

@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { VivimError } from '../../schema/errors.ts'
 import type { UserMethodName } from '../../schema/methods/index.ts'
 import { ImportJobs } from '../capture/import-jobs.ts'
+import { liveMethods } from '../capture/live-methods.ts'
 import { captureMethods } from '../capture/methods.ts'
 import { revealParts, SecretSealer } from '../capture/secret-sealer.ts'
 import { uuidV7 } from '../capture/uuid-v7.ts'
+import { Watches } from '../capture/watches.ts'
 import { contextMethods } from '../context/methods.ts'
 import { encodeDid } from '../identity/did.ts'
 import { verify } from '../identity/ed25519.ts'
@@ -87,8 +89,17 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
       await derivation.derived(ids, signal)
       await derivation.settled(signal)
     },
-    onBusy: options.onPendingWork,
+    onBusy: (busy) => options.onPendingWork(busy || watches.watching),
     onUnexpected: (error) => options.onProblem('import', error),
+  })
+  const watches = new Watches({
+    vault,
+    random: (bytes) => new Uint8Array(randomBytes(bytes)),
+    privateFolders: options.privateFolders ?? [],
+    pace: createPace(),
+    wakeDerivation: () => derivation.wake(),
+    onWatching: (watching) => options.onPendingWork(watching || jobs.busy),
+    onUnexpected: (error) => options.onProblem('watch', error),
   })
   const conversations = new Conversations(vault, {
     forgetDerived: (tx, id) => derivation.forget(tx, id),
@@ -133,6 +144,12 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
       vault,
       jobs,
       pace: createPace(),
+      wakeDerivation: () => derivation.wake(),
+      indexed: (ids, signal) => derivation.derived(ids, signal),
+    }),
+    ...liveMethods({
+      vault,
+      watches,
       wakeDerivation: () => derivation.wake(),
       indexed: (ids, signal) => derivation.derived(ids, signal),
     }),
@@ -211,7 +228,8 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
   committed.schedule()
   if (derivation.busy) derivation.wake()
   jobs.resumeAll()
-  options.onPendingWork(jobs.busy)
+  watches.resume()
+  options.onPendingWork(jobs.busy || watches.watching)
 
   return {
     call: async (method, params, call) => {
@@ -238,6 +256,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
       clearInterval(held)
       purging.cancel()
       committed.flush()
+      await watches.close()
       await jobs.close()
       await derivation.stop()
       if (counter instanceof PortTokenCounter) counter.close()

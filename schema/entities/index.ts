@@ -54,6 +54,8 @@ export const OTHER_ENTITIES = [
   { name: 'ImportJob', table: 'import_jobs', class: 'local' },
   { name: 'ImportReportLine', table: 'import_report_lines', class: 'local' },
   { name: 'CaptureAttempt', table: 'capture_attempts', class: 'local' },
+  { name: 'CaptureWatch', table: 'capture_watches', class: 'local' },
+  { name: 'CaptureWatchFile', table: 'capture_watch_files', class: 'local' },
   { name: 'DerivationQueue', table: 'derivation_queue', class: 'local' },
   { name: 'TextUpdate', table: 'text_updates', class: 'local' },
   { name: 'TextDocument', table: 'text_documents', class: 'local' },

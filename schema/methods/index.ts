@@ -8,6 +8,7 @@ import { contextMethods } from './context.ts'
 import { conversationsMethods } from './conversations.ts'
 import { devicesMethods } from './devices.ts'
 import { knowledgeMethods } from './knowledge.ts'
+import { liveCaptureMethods } from './live-capture.ts'
 import { masterMethods } from './master.ts'
 import type { Method } from './method.ts'
 import { networkMethods } from './network.ts'
@@ -25,6 +26,7 @@ export const METHODS = {
   ...authMethods,
   ...configMethods,
   ...captureMethods,
+  ...liveCaptureMethods,
   ...conversationsMethods,
   ...knowledgeMethods,
   ...contextMethods,

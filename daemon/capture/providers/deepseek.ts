@@ -43,7 +43,10 @@ export const deepseek: ElementProvider = {
 function answerOf(element: JsonObject): { session: JsonObject; messages: JsonObject[] } | undefined {
   const data = isObject(element.data) ? element.data : element
   const inner = isObject(data.biz_data) ? data.biz_data : data
-  const { chat_session: session, chat_messages: messages } = inner
+  const { chat_session: session, chat_messages: messages, messages: shared } = inner
+  // A share link has no session: what it says of itself stands beside the messages.
+  if (objects(shared).some(({ fragments, message_id: id }) => Array.isArray(fragments) && id !== undefined))
+    return { session: { title: inner.title ?? null }, messages: objects(shared) }
   return isObject(session) && Array.isArray(messages) ? { session, messages: objects(messages) } : undefined
 }
 

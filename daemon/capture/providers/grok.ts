@@ -32,10 +32,11 @@ export const grok: ElementProvider = {
     const { messages, notes } = arranged(responses)
     return conversationOf({
       provider: 'grok',
-      originalId: conversation.id,
+      // A share link writes its names another way.
+      originalId: conversation.id ?? conversation.conversationId,
       title: conversation.title,
-      createdAt: conversation.create_time,
-      updatedAt: conversation.modify_time,
+      createdAt: conversation.create_time ?? conversation.createTime,
+      updatedAt: conversation.modify_time ?? conversation.modifyTime,
       currentMessageId: undefined,
       metadata: { starred: conversation.starred || undefined, system: conversation.system_prompt_name },
       messages,
@@ -52,7 +53,11 @@ function arranged(responses: readonly JsonObject[]): {
   if (named.length < responses.length)
     return {
       messages: responses.map((response) =>
-        messageOf({ ...fieldsOf(response), id: responseId(response), at: response.create_time }),
+        messageOf({
+          ...fieldsOf(response),
+          id: responseId(response),
+          at: response.create_time ?? response.createTime,
+        }),
       ),
       notes: [],
     }
@@ -62,8 +67,8 @@ function arranged(responses: readonly JsonObject[]): {
     const key = responseId(response)!
     const node = {
       key,
-      parent: idText(response.parent_response_id),
-      at: instant(response.create_time),
+      parent: idText(response.parent_response_id ?? response.parentResponseId),
+      at: instant(response.create_time ?? response.createTime),
       message: placelessOf({ ...fieldsOf(response), id: key }),
     }
     if (!nodes.has(key)) nodes.set(key, node)
@@ -72,7 +77,11 @@ function arranged(responses: readonly JsonObject[]): {
 }
 
 function responseId(response: JsonObject): string | undefined {
-  return idText(isObject(response._id) ? response._id.$oid : (response._id ?? response.response_id))
+  return idText(
+    isObject(response._id)
+      ? response._id.$oid
+      : (response._id ?? response.response_id ?? response.responseId),
+  )
 }
 
 function fieldsOf(response: JsonObject) {

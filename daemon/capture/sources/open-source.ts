@@ -16,8 +16,13 @@ const PATTERN = /[*?[\]{}]/
 export type ImportSource = { readonly path: string } | { readonly data: Buffer }
 
 /** Opens either; archives inside of archives and folders are seen as folders. Throws as `openPath` does. */
-export async function openSource(source: ImportSource, privateFolders: readonly string[]): Promise<Source> {
+export async function openSource(
+  source: ImportSource,
+  privateFolders: readonly string[],
+  { nested = true }: { readonly nested?: boolean } = {},
+): Promise<Source> {
   const opened = await ('path' in source ? openPath(source.path, privateFolders) : openBytes(source.data))
+  if (!nested) return opened
   try {
     return await NestedSource.open(opened)
   } catch (error) {
