@@ -1,11 +1,13 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { sealMessage, topicOf } from '../../crdt/sealed-message.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
+import { SharedText } from '../../crdt/text.ts'
 import { encodeSaid } from '../../daemon/sync/announcement.ts'
 import { SYNC_PROTOCOL } from '../../daemon/sync/handshake.ts'
 import { stateDigest } from '../../daemon/vault/state-digest.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { HandLog } from '../support/hand-log.ts'
+import { HostileNotes } from '../support/hostile-notes.ts'
 import { alike, insert, introduce, type MeshDevice, meshDevice } from '../support/mesh-device.ts'
 import { pairedVaults } from '../support/paired-vaults.ts'
 import { until } from '../support/until.ts'
@@ -116,6 +118,45 @@ describe('a certified device that writes what it must not', () => {
     c.write(insert('honest'))
     await until('honest work arrives', async () => alike(devices) && titles(a, 'honest') === 1)
     expect(new Set(devices.map(shown)).size).toBe(1)
+  })
+
+  test('into a note as somebody else: its updates are passed on and change nothing, and honest edits arrive', async () => {
+    const { devices, attacker, say } = await meshOf(3)
+    const [a, b] = devices as [MeshDevice, MeshDevice]
+    const edit = (at: number, insert: string) =>
+      ({
+        kind: 'TEXT',
+        entity: 'NotebookEntry',
+        key: 'e1',
+        edits: { body: [{ at, delete: 0, insert }] },
+      }) as const
+    const noteOf = ({ vault }: MeshDevice) =>
+      vault.vault.get<{ body: string }>('SELECT body FROM notebook_entries WHERE id = ?', ['e1'])?.body
+    a.vault.vault.transact((tx) =>
+      tx.write([
+        { kind: 'INSERT', entity: 'NotebookEntry', key: 'e1', values: { title: 'Tea' } },
+        edit(0, 'green tea'),
+      ]),
+    )
+    await until('both have the note', async () => alike([...devices, attacker]) && noteOf(b) === 'green tea')
+    const hostile = new HostileNotes(attacker.vault)
+    const forged = (client: number, text: string) =>
+      new SharedText().edit(client, [{ at: 0, delete: 0, insert: text }])[0]!
+    const bytes = Array.from({ length: 20 }, (_, n) =>
+      hostile.text(forged(hostile.client + 1 + n, 'stolen ')),
+    )
+    for (const one of bytes) say(one)
+    b.vault.vault.transact((tx) => tx.write([edit(9, ' leaves')]))
+    // What it may write under its own name is an edit like another.
+    say(hostile.text(forged(hostile.client, 'my ')))
+    await until('honest work arrives', async () => alike(devices) && (noteOf(a) ?? '').includes('leaves'))
+    await until('its own edit counts', async () => (noteOf(b) ?? '').includes('my '))
+    for (const device of devices) {
+      expect(noteOf(device)).not.toContain('stolen')
+      const own = device.vault.vault.logs.list(device.vault.vault.space)
+      expect(own.some(({ head_seq }) => head_seq === bytes.length + 1)).toBe(true)
+    }
+    expect(shown(a)).toBe(shown(b))
   })
 
   test('with frames beyond the limit: the stream breaks, memory stays, and honest work goes on', async () => {

@@ -1,21 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
-import { deviceTag } from '../../../crdt/device.ts'
-import { GENESIS_HASH, LogChain } from '../../../crdt/log.ts'
-import { commitmentOf, encodeOperation, type Operation, saltOf } from '../../../crdt/operation.ts'
-import { segmentMessage } from '../../../crdt/segment.ts'
-import { encodeShippedSegment } from '../../../crdt/shipped-segment.ts'
+import type { Operation } from '../../../crdt/operation.ts'
 import { privateSpaceId } from '../../../crdt/space.ts'
-import { encodeTextChange, SharedText, textClient } from '../../../crdt/text.ts'
-import { sign } from '../../../daemon/identity/ed25519.ts'
+import { encodeTextChange, SharedText } from '../../../crdt/text.ts'
 import { stateDigest } from '../../../daemon/vault/state-digest.ts'
 import { verifySpace } from '../../../daemon/vault/verify.ts'
 import { NotebookEntry, type Value } from '../../../schema/entities/index.ts'
+import { HostileNotes, SESSION } from '../../support/hostile-notes.ts'
 import { type PairedVault, pairedVaults, pull } from '../../support/paired-vaults.ts'
 
 const { body: BODY, tally: TALLY, title: TITLE } = NotebookEntry.columns
-const SESSION = new Uint8Array(8).fill(1)
 const MANY = 2_000
 
 const digestOf = ({ vault }: PairedVault) => stateDigest(vault, vault.logs, vault.space)
@@ -26,62 +21,6 @@ const noteOf = ({ vault }: PairedVault) =>
     'SELECT body, tally, title FROM notebook_entries WHERE id = ?',
     ['e1'],
   )
-
-/** A certified device that writes what no honest program writes: whole segments in a log of its own. */
-class Hostile {
-  readonly #device: PairedVault
-  readonly #log: { space: Uint8Array; device: Uint8Array; incarnation: Uint8Array }
-  #head: Uint8Array = GENESIS_HASH
-  #sequence = 0
-
-  constructor(device: PairedVault) {
-    this.#device = device
-    const space = privateSpaceId(device.vault.did)
-    this.#log = { space, device: device.device, incarnation: new Uint8Array(randomBytes(8)) }
-  }
-
-  get client(): number {
-    return textClient(this.#log, SESSION)
-  }
-
-  says(...said: readonly { kind: Operation['kind']; columns: readonly [number, Value][] }[]): Uint8Array {
-    const first = this.#sequence + 1
-    const previousHash = this.#head
-    const seed = new Uint8Array(randomBytes(32))
-    const chain = new LogChain(this.#log)
-    const operations = said.map(({ kind, columns }) => {
-      this.#sequence++
-      const body = encodeOperation({
-        hlc: {
-          ms: Date.UTC(2026, 0, 1) + this.#sequence,
-          counter: 0,
-          device: deviceTag(this.#log.device),
-        },
-        kind,
-        table: NotebookEntry.number,
-        key: 'e1',
-        schemaVersion: 1,
-        columns: new Map(columns),
-      })
-      this.#head = chain.hash(this.#sequence, this.#head, commitmentOf(saltOf(seed, this.#sequence), body))
-      return { body }
-    })
-    const header = {
-      ...this.#log,
-      first,
-      count: said.length,
-      previousHash,
-      membershipHead: GENESIS_HASH,
-      headHash: this.#head,
-    }
-    const signature = sign(this.#device.keys.deviceKey, segmentMessage(header))
-    return encodeShippedSegment({ ...header, signature, seed, from: first, operations })
-  }
-
-  text(update: Uint8Array): Uint8Array {
-    return this.says({ kind: 'TEXT', columns: [[BODY.number, encodeTextChange(SESSION, update)]] })
-  }
-}
 
 function noted() {
   const two = pairedVaults(2)
@@ -107,7 +46,7 @@ describe('a device of the person that writes what no honest one writes', () => {
   test('void updates are stored and passed on, and change nothing anywhere', async () => {
     const { two, a, b } = noted()
     using _ = two
-    const hostile = new Hostile(b)
+    const hostile = new HostileNotes(b)
     const before = digestOf(a)
     const deep = new Y.Doc()
     deep.clientID = hostile.client
@@ -156,7 +95,7 @@ describe('a device of the person that writes what no honest one writes', () => {
   test('what is too large for an operation is refused, and nothing of it stays', () => {
     const { two, a, b } = noted()
     using _ = two
-    const hostile = new Hostile(b)
+    const hostile = new HostileNotes(b)
     const before = a.vault.logs.frontierDigest(a.vault.space)
     expect(() => a.replica.apply({ segments: [hostile.text(new Uint8Array(70_000))] })).toThrow(
       expect.objectContaining({ code: 'Corrupt' }),
@@ -168,7 +107,7 @@ describe('a device of the person that writes what no honest one writes', () => {
     const { two, a, b } = noted()
     using _ = two
     pull(b, a)
-    const hostile = new Hostile(b)
+    const hostile = new HostileNotes(b)
     const text = new SharedText(b.vault.get<{ state: Uint8Array }>('SELECT state FROM text_documents')!.state)
     const [update] = text.edit(hostile.client, [{ at: 0, delete: 6, insert: '' }])
     a.replica.apply({ segments: [hostile.text(update!)] })
@@ -181,7 +120,7 @@ describe('a device of the person that writes what no honest one writes', () => {
   test(`${MANY} updates that wait for characters that never come cost each little`, async () => {
     const { two, a, b } = noted()
     using _ = two
-    const hostile = new Hostile(b)
+    const hostile = new HostileNotes(b)
     const absent = new SharedText()
     inserted(4_711, 'characters nobody sends', 0, absent)
     const slowest = { ms: 0 }
