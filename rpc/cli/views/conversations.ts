@@ -1,12 +1,9 @@
 import type { Result } from '../../../schema/methods/index.ts'
-import type { OptionValues } from '../command.ts'
-import { bold, dim, type Style } from './style.ts'
+import type { Style } from './style.ts'
 import { facts, more, table } from './table.ts'
-import { count, date, oneLine, safe } from './text.ts'
+import { count, date, oneLine } from './text.ts'
 
 type Item = Result<'conversations.list'>['items'][number]
-type Conversation = Result<'conversations.get'>
-type Message = Conversation['messages'][number]
 
 export function conversationsView({ items, nextCursor }: Result<'conversations.list'>, style: Style): string {
   if (items.length === 0) return 'No conversations: vivimd import FILE brings some.\n'
@@ -24,37 +21,6 @@ export function trashView({ items, nextCursor }: Result<'conversations.trash'>, 
   if (items.length === 0) return 'The trash is empty.\n'
   const rows = items.map((item) => [item.id, date(item.deletedAt), item.provider, titleOf(item)])
   return table(['ID', 'DELETED', 'PROVIDER', 'TITLE'], rows, style) + more(nextCursor)
-}
-
-/** The shown branch, or the one that was asked for. */
-export function conversationView(
-  conversation: Conversation,
-  style: Style,
-  { branch: asked }: OptionValues = {},
-): string {
-  const { provider, model, createdAt, branches, sourceUrl, tags, messages } = conversation
-  const head = [
-    bold(titleOf({ ...conversation, tags: [] }), style),
-    dim([provider, model, date(createdAt)].filter(Boolean).map(String).map(oneLine).join(' · '), style),
-    ...(tags.length === 0 ? [] : [dim(tags.map((tag) => `#${oneLine(tag)}`).join(' '), style)]),
-    ...(sourceUrl === null ? [] : [dim(oneLine(sourceUrl), style)]),
-    ...(branches.length < 2 ? [] : [dim(`${branches.length} branches; --branch N shows one`, style)]),
-  ]
-  const shown = messages.filter(({ hidden, branch }) => !hidden && (asked !== undefined || branch === 0))
-  return `${head.join('\n')}\n${shown.map((message) => messageView(message, style)).join('')}`
-}
-
-function messageView({ role, author, createdAt, parts }: Message, style: Style): string {
-  const who = bold(oneLine(author ?? role), style)
-  const body = parts.map(partView).join('\n')
-  return `\n${who} ${dim(date(createdAt), style)}\n${body}\n`
-}
-
-function partView({ type, content, language = '' }: Message['parts'][number]): string {
-  const text = safe(content)
-  if (type === 'text' || type === 'table') return text
-  if (type === 'code') return `\`\`\`${oneLine(language)}\n${text}\n\`\`\``
-  return `[${type}]${text === '' ? '' : ` ${text}`}`
 }
 
 export function changedView(item: Item): string {

@@ -13,6 +13,14 @@ export function dim(text: string, { color }: Style): string {
   return color ? `\u001b[2m${text}\u001b[22m` : text
 }
 
+export function italic(text: string, { color }: Style): string {
+  return color ? `\u001b[3m${text}\u001b[23m` : text
+}
+
+export function underline(text: string, { color }: Style): string {
+  return color ? `\u001b[4m${text}\u001b[24m` : text
+}
+
 export function red(text: string, { color }: Style): string {
   return color ? `\u001b[31m${text}\u001b[39m` : text
 }

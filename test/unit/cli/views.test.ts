@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { contextView } from '../../../rpc/cli/views/context.ts'
-import { conversationsView, conversationView } from '../../../rpc/cli/views/conversations.ts'
+import { conversationView } from '../../../rpc/cli/views/conversation.ts'
+import { conversationsView } from '../../../rpc/cli/views/conversations.ts'
 import { searchView } from '../../../rpc/cli/views/search.ts'
 import type { Style } from '../../../rpc/cli/views/style.ts'
 import { table } from '../../../rpc/cli/views/table.ts'
@@ -142,8 +143,11 @@ describe('a conversation', () => {
   }
   it('shows its own branch and nothing hidden, and says that there are others', () => {
     const view = conversationView(conversation, PLAIN)
-    expect(view.match(/text of \w/g)).toEqual(['text of a', 'text of b'])
+    expect(view.replace(/^└.*$/gm, '').match(/text of \w/g)).toEqual(['text of a', 'text of b'])
     expect(view).toContain('2 branches')
+    expect(view).toContain('└ branch 1 · 1 message · user: text of c')
+    expect(view).not.toContain('text of d')
+    expect(conversationView(conversation, PLAIN, { full: true })).toContain('text of d')
   })
   it('shows the branch that was asked for, with the part it shares', () => {
     const asked = { ...conversation, messages: [message('a', 0), message('c', 1)] }
