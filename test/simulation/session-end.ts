@@ -66,6 +66,8 @@ export class SessionEnd {
   readonly #changed: (by: SessionEnd) => void
   #state: SyncState
   #held = 0
+  /** As the engine was told last. */
+  #peerIsMember = false
   closed = false
 
   constructor(options: {
@@ -106,6 +108,7 @@ export class SessionEnd {
 
   event(event: SyncEvent): void {
     if (this.closed) return
+    if (event.type === 'start' || event.type === 'members') this.#peerIsMember = event.members.peerIsMember
     const { state, effects } = this.#engine.step(this.#state, event)
     this.#state = state
     for (const effect of effects) this.#perform(effect)
@@ -186,6 +189,6 @@ export class SessionEnd {
   }
 
   #mayTell(what: string): void {
-    if (!this.replica.isMember(this.peer.device)) throw new Error(`${what} for a device that is no member`)
+    if (!this.#peerIsMember) throw new Error(`${what} for a device that is no member`)
   }
 }

@@ -7,6 +7,7 @@ import { encodeDid } from '../../daemon/identity/did.ts'
 import { privateKeyOfSeed, publicKeyBytes, verify } from '../../daemon/identity/ed25519.ts'
 import { issueMemberDocument } from '../../daemon/identity/member-document.ts'
 import { memberReader, rootVerifier } from '../../daemon/identity/member-reader.ts'
+import { xWingPublicKey } from '../../daemon/identity/x-wing.ts'
 import { openVault, type VaultOptions } from '../../daemon/vault/open-vault.ts'
 import { seededRandom } from '../support/seed.ts'
 
@@ -25,6 +26,7 @@ export interface FamilyDevice {
  */
 export interface Family extends Disposable {
   readonly did: string
+  readonly rootKey: KeyObject
   readonly devices: readonly FamilyDevice[]
   readonly spaceSecret: Uint8Array
   readonly epochKey: Uint8Array
@@ -65,8 +67,7 @@ export function makeFamily(name: string): Family {
       deviceDid,
       chain: [certificate],
       sequence: 1,
-      // Nobody wraps keys for these devices, so the key to wrap them for may be any bytes of its length.
-      receiveKey: Buffer.concat(Array.from({ length: 38 }, () => secret('receive key'))),
+      receiveKey: xWingPublicKey(secret(`receive key ${number}`)),
       rendezvous: new Uint8Array(0),
     })
     return { number, key, device, did: deviceDid, document }
@@ -98,6 +99,7 @@ export function makeFamily(name: string): Family {
     }
   return {
     did,
+    rootKey: root,
     devices,
     spaceSecret: secret('space secret'),
     epochKey: secret('epoch key'),

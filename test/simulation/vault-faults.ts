@@ -23,6 +23,9 @@ export const FAULTS = [
   'backup put back',
   'folder put back',
   'orderly restart',
+  'device taken out',
+  'device taken out twice',
+  'device that was taken out writes on',
 ] as const
 /** Faults and other events, counted over any number of seeds. */
 export class FaultCounts {

@@ -11,6 +11,7 @@ import {
   readOperation,
   stateOf,
 } from '../support/reference-state.ts'
+import { Removals } from './vault-removals.ts'
 import type { VaultReplica } from './vault-replica.ts'
 
 /** A change as the person made it. */
@@ -55,6 +56,7 @@ export class History {
   readonly #spaceId: Uint8Array
   readonly #spaceSecret: Uint8Array
   readonly #reads = new Map<string, ReturnType<typeof readOperation>>()
+  readonly removals = new Removals()
   operations = 0
 
   constructor(did: string, spaceSecret: Uint8Array) {
@@ -174,7 +176,8 @@ export class History {
         problems.push(`holds ${head_seq} operations of a log in which nobody wrote them`)
         continue
       }
-      const operations = known?.operations.slice(0, head_seq) ?? []
+      const limit = this.removals.limitFor(replica, { device, incarnation })
+      const operations = known?.operations.slice(0, Math.min(head_seq, limit)) ?? []
       for (const { operation, seq } of counting(operations))
         if (!absent.has(`${ref} ${seq}`)) held.push(operation)
     }
@@ -195,8 +198,11 @@ export class History {
     const { vault } = replica
     const problems: string[] = []
     const told = [...this.#logs].filter(([, { suspect }]) => !suspect)
-    const all = told.flatMap(([, { operations }]) => counting(operations).map(({ operation }) => operation))
+    const all = this.#whatCounts()
+    if (this.removals.unheard(replica).length > 0) problems.push('has not heard who was taken out')
     for (const [name, { operations, device }] of told) {
+      // What it wrote after may have come, and changes nothing.
+      if (this.removals.has(device)) continue
       const log = vault.logs.list(vault.space).find((candidate) => logName(candidate) === name)
       if ((log?.head_seq ?? 0) !== operations.length)
         problems.push(
@@ -229,7 +235,7 @@ export class History {
     const all = [...this.#logs.values()].flatMap(({ operations }) => operations)
     const told = [...this.#logs.values()].filter(({ suspect }) => !suspect)
     const { erased } = stateOf(
-      told.flatMap(({ operations }) => operations),
+      told.flatMap((log) => this.#within(log)),
       this.#spaceSecret,
     )
     const markers = new Set(erased.map(({ table, marker }) => `${table} ${hex(marker)}`))
@@ -246,6 +252,17 @@ export class History {
           : []
       })
     })
+  }
+
+  /** Of all that others were told what is not taken back and within the cut-offs. */
+  #whatCounts(): PlacedOperation[] {
+    const told = [...this.#logs.values()].filter(({ suspect }) => !suspect)
+    return told.flatMap((log) => counting(this.#within(log)).map(({ operation }) => operation))
+  }
+
+  /** Whatever a device wrote beyond its cut-offs changes nothing, a VOID neither. */
+  #within({ device, log: { incarnation }, operations }: KnownLog): readonly KnownOperation[] {
+    return operations.slice(0, this.removals.limit({ device, incarnation }))
   }
 
   #read(hash: Uint8Array, body: Uint8Array) {

@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, truncateSync } f
 import { join } from 'node:path'
 import type { KnownMembers } from '../../crdt/engine.ts'
 import { type Frontier, type LogPosition, logName } from '../../crdt/frontier.ts'
+import { makeRevocation } from '../../daemon/identity/revocation.ts'
 import { type OpenVault, openVault } from '../../daemon/vault/open-vault.ts'
 import { PeerClock } from '../../daemon/vault/peer-clock.ts'
 import { createReplica, type ReplicaActions, releaseHeld, settleClock } from '../../daemon/vault/replica.ts'
@@ -35,6 +36,8 @@ export class VaultReplica implements SyncReplica {
   offset = 0
   /** The latest time its clock ever showed. */
   latest = 0
+  /** It goes on as if nobody had taken it out. */
+  deaf = false
   readonly #watched: boolean
   readonly #random: SeededRandom
   readonly #time: () => number
@@ -114,6 +117,23 @@ export class VaultReplica implements SyncReplica {
     return { device, incarnation, sequence: head_seq }
   }
 
+  /** Takes another device out, with what this one holds of its logs as cut-offs. */
+  remove(lost: VaultReplica): void {
+    const { rootKey, did, spaceSecret, epochKey } = this.family
+    const { documents, excluded } = this.#actions.members({})
+    const revocation = makeRevocation({
+      rootKey,
+      keys: { did, spaceSecret, epochs: [{ epoch: 0, key: epochKey }] },
+      deviceDid: lost.member.did,
+      documents,
+      excluded,
+      frontier: this.frontier(),
+      now: this.#time(),
+      random: this.#random.bytes,
+    })
+    this.saveMembers(revocation.documents)
+  }
+
   /** One round of dropping what is superseded for good; says what this device holds first. */
   async upkeep(): Promise<void> {
     await new Upkeep(this.#vault, this.member.did).run(async () => {}, true)
@@ -126,10 +146,11 @@ export class VaultReplica implements SyncReplica {
   }
 
   isMember(device: Uint8Array): boolean {
-    return this.#vault.members.has(device)
+    return this.#vault.members.has(device) && !this.#vault.authority.isTakenOut(device)
   }
 
   saveMembers(documents: readonly Uint8Array[]): void {
+    if (this.deaf) return
     this.#durably(() => this.#actions.saveMembers({ documents }))
   }
 

@@ -22,7 +22,7 @@ export async function outcomeOf(seed: string, family: Family, strangers: Strange
   const { replicas, history, counts, trace } = world
   try {
     await world.run()
-    for (const replica of replicas) {
+    for (const replica of world.staying) {
       const digest = digestOf(replica)
       replica.reopen()
       if (digestOf(replica) !== digest) world.problems.push('shows something else after a restart')
@@ -54,7 +54,7 @@ async function problemsFoundBy({ vault }: VaultReplica): Promise<string[]> {
   return problems.map(({ where, message }) => `sync.verify: ${where}: ${message}`)
 }
 
-function problemsTogether({ replicas, network, history }: VaultWorld): string[] {
+function problemsTogether({ staying: replicas, network, history }: VaultWorld): string[] {
   const problems: string[] = []
   if (new Set(replicas.map(digestOf)).size > 1) problems.push('they do not show the same')
   if (network.totals.overCredit > 0) problems.push('more waits than the credit allows')

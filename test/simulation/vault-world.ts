@@ -16,6 +16,8 @@ const YEAR = 365 * 24 * 3_600_000
 const HOURS = 20 * 3_600_000
 const CREDITS = [1, 2_000, 1024 * 1024]
 const APPLY_BYTES = [1, 3_000, 512 * 1024]
+/** Of all seeds. */
+const REMOVING = 0.25
 /** Streams that do not come to an end are a fault of the engine. */
 const STEPS_MAX = 50_000
 /** Each has everybody meet and purge. What is learned in one may be acted upon in the next. */
@@ -47,6 +49,14 @@ export class VaultWorld implements Disposable {
   readonly #jumps: boolean
   /** Devices compare their clocks. */
   readonly #watched: boolean
+  /**
+   * A device that the others take out. It erases nothing: what it erased and then was not allowed to is gone on those
+   * that heard of it before.
+   */
+  readonly #lost: VaultReplica | undefined
+  /** It does not listen, and writes on. */
+  readonly #isThief: boolean = false
+  readonly #fates: SeededRandom
   #time = BEGIN
 
   constructor(seed: string, family: Family, strangers: Strangers) {
@@ -58,7 +68,9 @@ export class VaultWorld implements Disposable {
     mkdirSync(this.#folder)
     this.history = new History(family.did, family.spaceSecret)
     this.#jumps = random.next() < 0.5
-    this.#workload = new Workload(random, random.next() < 0.5)
+    this.#fates = seededRandom(`${seed} fates`)
+    const removes = this.#fates.next() < REMOVING
+    this.#workload = new Workload(random, random.next() < 0.5 && !removes)
     const introduced = random.next() < 0.85
     this.#watched = this.#jumps && random.next() < 0.6
     this.replicas = family.devices.slice(0, 2 + random.integer(family.devices.length - 1)).map(
@@ -73,6 +85,10 @@ export class VaultWorld implements Disposable {
           watched: this.#watched,
         }),
     )
+    if (removes && this.replicas.length > 2) {
+      this.#lost = this.#fates.pick(this.replicas)
+      this.#isThief = this.#fates.next() < 0.5
+    }
     this.network = new VaultNetwork({
       replicas: this.replicas,
       random,
@@ -89,11 +105,17 @@ export class VaultWorld implements Disposable {
     const { integer, next } = this.#random
     for (let events = 15 + integer(30); events > 0; events--) {
       await this.#event()
+      if (this.#lost && this.#fates.next() < 0.08) this.#remove(this.#lost)
       this.#time += next() < 0.1 ? integer(3_600_000) : integer(200)
       for (let steps = integer(12); steps > 0; steps--) this.network.step()
       if (next() < 0.15) this.#check(this.#random.pick(this.replicas))
     }
     this.#settle()
+  }
+
+  /** All but a device that was taken out. */
+  get staying(): readonly VaultReplica[] {
+    return this.replicas.filter(({ device }) => !this.history.removals.has(device))
   }
 
   [Symbol.dispose](): void {
@@ -128,6 +150,8 @@ export class VaultWorld implements Disposable {
   }
 
   #write(replica: VaultReplica): void {
+    if (this.#isOut(replica)) return
+    if (this.history.removals.has(replica.device)) this.counts.add('device that was taken out writes on')
     const kept = replica.keptBack()
     this.#carryOut(replica, () => {
       replica.transact((vault) => {
@@ -141,6 +165,7 @@ export class VaultWorld implements Disposable {
   }
 
   #erase(replica: VaultReplica): void {
+    if (replica === this.#lost) return
     this.#carryOut(replica, () => replica.transact((vault) => this.#workload.erase(vault)))
     this.counts.add('erases')
     this.#tell(replica)
@@ -181,7 +206,8 @@ export class VaultWorld implements Disposable {
 
   #putBack(replica: VaultReplica): void {
     const image = this.#images.get(replica)
-    if (!image) return
+    // A decision, or what its cut-offs name, may be in no other file.
+    if (!image || this.staying.length < this.replicas.length) return
     this.network.forget(replica)
     this.network.silence(replica)
     const whole = this.#random.next() < 0.5
@@ -194,7 +220,36 @@ export class VaultWorld implements Disposable {
     this.#check(replica)
   }
 
+  /** It knows that it was taken out, and may not write any more. */
+  #isOut(replica: VaultReplica): boolean {
+    return replica.vault.authority.isTakenOut(replica.device)
+  }
+
+  /** Somebody else takes a device out, maybe two who do not know of each other; it hears of it when it does. */
+  #remove(lost: VaultReplica): void {
+    const others = this.replicas.filter((other) => other !== lost && other.isMember(lost.device))
+    const known = this.history.removals.has(lost.device)
+    if (others.length === 0 || (known && this.#fates.next() < 0.7)) return
+    const replica = this.#fates.pick(others)
+    const logs = replica.frontier().filter(({ device }) => Buffer.compare(device, lost.device) === 0)
+    const removal = {
+      device: lost.device,
+      cutOffs: new Map(logs.map((head) => [logName(head), head.sequence])),
+    }
+    this.history.removals.add(removal)
+    this.trace.update(`${replica.member.number} takes ${lost.member.number} out at ${this.#time}\n`)
+    lost.deaf = this.#isThief
+    this.#carryOut(replica, () => replica.remove(lost))
+    if (replica.isMember(lost.device)) {
+      this.history.removals.forget(removal)
+      return
+    }
+    this.counts.add(known ? 'device taken out twice' : 'device taken out')
+    this.network.changed(replica)
+  }
+
   #purge(replica: VaultReplica): void {
+    if (this.#isOut(replica)) return
     this.#carryOut(replica, () => replica.purge())
     this.counts.add('tidied up')
     this.#tell(replica)
@@ -304,10 +359,10 @@ export class VaultWorld implements Disposable {
       this.network.forget(replica)
     }
     for (let round = 0; round < ROUNDS_MAX && !this.#isQuiet(); round++) {
-      this.network.gatherAround(this.#random.pick(this.replicas))
+      this.network.gatherAround(this.#random.pick(this.staying))
       let steps = 0
       while (this.network.step()) if (++steps > STEPS_MAX) throw new Error('it does not come to an end')
-      for (const replica of this.replicas) {
+      for (const replica of this.staying) {
         this.#release(replica)
         this.#purge(replica)
       }
@@ -320,17 +375,17 @@ export class VaultWorld implements Disposable {
       replica.offset = 0
       this.network.forget(replica)
     }
-    this.network.gatherAround(this.#random.pick(this.replicas))
+    this.network.gatherAround(this.#random.pick(this.staying))
     for (let steps = this.#random.integer(60); steps > 0; steps--) this.network.step()
-    for (const replica of this.replicas) this.#release(replica)
+    for (const replica of this.staying) this.#release(replica)
   }
 
   #isQuiet(): boolean {
-    return this.#agreed() && this.replicas.every((replica) => !replica.purgeDue && replica.keptBack() === 0)
+    return this.#agreed() && this.staying.every((replica) => !replica.purgeDue && replica.keptBack() === 0)
   }
 
   #agreed(): boolean {
-    return new Set(this.replicas.map(({ vault }) => vault.logs.frontierDigest(vault.space))).size === 1
+    return new Set(this.staying.map(({ vault }) => vault.logs.frontierDigest(vault.space))).size === 1
   }
 }
 
