@@ -374,6 +374,8 @@ export class RemoteOperations {
   #void(operation: Operation, { log, seq }: Place, batch: Batch): void {
     const from = voidedFrom(operation)
     if (from === undefined || from > seq) return
+    // Behind one that closed its log it says nothing, until that one counts no more: then it is placed anew.
+    if (this.#deps.voids.covers(log, seq)) return
     this.#withVoids(batch, () => this.#deps.voids.add(log, seq, from))
   }
 

@@ -1,4 +1,5 @@
 import type { Operation } from '../../crdt/operation.ts'
+import { editsBetween } from '../../crdt/text.ts'
 import {
   type Column,
   ENTITY_BY_NUMBER,
@@ -54,18 +55,7 @@ export function restoreShared(sql: Sql, space: number, before: SharedValue): Add
   if (value === now) return []
   if (typeof value === 'number')
     return [{ ...name, kind: 'COUNTER', amounts: { [column]: value - Number(now) } }]
-  const text = String(now)
-  let start = 0
-  while (start < Math.min(text.length, value.length) && text[start] === value[start]) start++
-  let end = 0
-  const most = Math.min(text.length, value.length) - start
-  while (end < most && text.at(-1 - end) === value.at(-1 - end)) end++
-  const edit = {
-    at: start,
-    delete: text.length - start - end,
-    insert: value.slice(start, value.length - end),
-  }
-  return [{ ...name, kind: 'TEXT', edits: { [column]: [edit] } }]
+  return [{ ...name, kind: 'TEXT', edits: { [column]: editsBetween(String(now), value) } }]
 }
 
 function shown(

@@ -1,5 +1,6 @@
 import { type ClockState, tick } from '../../crdt/hlc.ts'
 import { voidOperation } from '../../crdt/void.ts'
+import { LIMITS } from '../../schema/limits.ts'
 import { ClockWatch } from './clock-watch.ts'
 import type { Eraser } from './eraser.ts'
 import type { ErasedMarkers } from './erasure.ts'
@@ -95,7 +96,10 @@ export class ClockSettling {
     if (limit === Infinity || !this.watch.isRight || vault.authority.isTakenOut(device)) return undefined
     const suspect = vault.logs.list(vault.space).flatMap((log) => (log.suspect === null ? [] : [log.ref]))
     const left = own().suspect === null ? own() : incarnations.leftBy(own())
-    const voidFrom = this.watch.isCompared && left ? firstAbove(vault, left.ref, limit) : undefined
+    // A clock that is right stamps up to the limit behind a stamp it took in, and peers may call it early by as much: what
+    // is within both tells nothing of this clock, and a device that lies about the time must not have logs closed here.
+    const surelyAhead = limit + LIMITS.clockAheadMs
+    const voidFrom = this.watch.isCompared && left ? firstAbove(vault, left.ref, surelyAhead) : undefined
     if (suspect.length === 0 && voidFrom === undefined) return undefined
     return { suspect, left, voidFrom }
   }

@@ -5,16 +5,18 @@ import { voidOperation } from '../../../crdt/void.ts'
 import { makeRevocation } from '../../../daemon/identity/revocation.ts'
 import { OperationLog } from '../../../daemon/vault/operation-log.ts'
 import { stateDigest } from '../../../daemon/vault/state-digest.ts'
-import type { FactChange } from '../../../daemon/vault/vault.ts'
+import type { AddingChange, FactChange } from '../../../daemon/vault/vault.ts'
 import { verifySpace } from '../../../daemon/vault/verify.ts'
 import { Conversation } from '../../../schema/entities/index.ts'
 import { type PairedVault, pairedVaults, pull } from '../../support/paired-vaults.ts'
 
+const MINUTE = 60_000
 const DAY = 24 * 3_600_000
 const YEAR = 365 * DAY
 
 const digestOf = ({ vault }: PairedVault) => stateDigest(vault, vault.logs, vault.space)
-const put = ({ vault }: PairedVault, ...changes: FactChange[]) => vault.transact((tx) => tx.write(changes))
+const put = ({ vault }: PairedVault, ...changes: (FactChange | AddingChange)[]) =>
+  vault.transact((tx) => tx.write(changes))
 const insert = (key: string, title = `title of ${key}`): FactChange => ({
   kind: 'INSERT',
   entity: 'Conversation',
@@ -64,6 +66,23 @@ async function verified({ vault }: PairedVault) {
     async () => {},
   )
   expect(problems).toEqual([])
+}
+
+const logId = (one: PairedVault) => ({
+  device: one.device,
+  incarnation: one.vault.logs.at(one.vault.ownLog)!.incarnation,
+})
+
+/** Its own log, to write into it what no program of this kind would. */
+function ownLogOf(one: PairedVault): OperationLog {
+  return new OperationLog({
+    sql: one.vault.database,
+    ref: one.vault.ownLog,
+    id: { space: privateSpaceId(one.vault.did), ...logId(one) },
+    sign: one.vault.signAsDevice,
+    random: one.options.random,
+    membershipHead: () => new Uint8Array(32),
+  })
 }
 
 describe('a device whose clock is ahead of the others', () => {
@@ -167,6 +186,53 @@ describe('a device whose clock is ahead of the others', () => {
     expect(kept(one)).toHaveLength(0)
   })
 
+  test('shows texts again as they were, characters of two halves whole', async () => {
+    using all = pairedVaults(2, { watched: true })
+    const [one, two] = all.vaults as [PairedVault, PairedVault]
+    const edit = (at: number, gone: number, insert: string): AddingChange => ({
+      kind: 'TEXT',
+      entity: 'NotebookEntry',
+      key: 'n',
+      edits: { body: [{ at, delete: gone, insert }] },
+    })
+    put(one, { kind: 'INSERT', entity: 'NotebookEntry', key: 'n', values: { notebook_id: 'b' } })
+    put(one, edit(0, 0, 'a\u{1f600}b'))
+    await expectAlike(all.vaults)
+    meet(one, two)
+    one.wrongBy = YEAR
+    put(one, edit(1, 2, '\u{1f601}'))
+    one.wrongBy = 0
+    meet(one, two)
+    expect(kept(one)).toHaveLength(0)
+    await expectAlike(all.vaults)
+    for (const { vault } of all.vaults)
+      expect(vault.get('SELECT body FROM notebook_entries')).toEqual({ body: 'a\u{1f601}b' })
+  })
+
+  test('is not one whose peers are behind, or that took in a stamp a little ahead: no log is closed', () => {
+    using all = pairedVaults(2, { watched: true })
+    const [one, liar] = all.vaults as [PairedVault, PairedVault]
+    const tell = (behindMs: number) =>
+      one.replica.seen({ device: liar.device, connected: true, time: one.time - behindMs })
+    put(one, insert('a'))
+    // As far ahead as others take in.
+    liar.time = one.time + 4.9 * MINUTE
+    put(liar, insert('b'))
+    pull(one, liar)
+    for (let round = 0; round < 5; round++) {
+      tell(0)
+      put(one, insert(`c${round}`))
+      tell(4.9 * MINUTE)
+    }
+    tell(0)
+    expect(one.vault.voids.runs()).toEqual([])
+    const own = one.vault.logs
+      .list(one.vault.space)
+      .filter(({ device }) => !Buffer.compare(device, one.device))
+    expect(own).toHaveLength(1)
+    expect(titleOf(one, 'c4')).toBe('title of c4')
+  })
+
   test('is ahead of nobody while the person has no other', () => {
     using all = pairedVaults(1, { watched: true })
     const [one] = all.vaults as [PairedVault]
@@ -215,21 +281,27 @@ describe('a VOID', () => {
     expect(digestOf(one)).toBe(digestOf(two))
   })
 
+  test('costs no more when there are many behind it', () => {
+    using all = pairedVaults(2)
+    const [one, two] = all.vaults as [PairedVault, PairedVault]
+    const log = ownLogOf(one)
+    const device = deviceTag(one.device)
+    one.vault.run('BEGIN')
+    for (let n = 1; n <= 1_000; n++) {
+      log.append(voidOperation(1, { ms: one.time - 10_000 + n, counter: 0, device }))
+      if (n % 200 === 0) log.commit()
+    }
+    log.closeSegment()
+    one.vault.run('COMMIT')
+    pull(two, one)
+    expect(two.vault.voids.covers(two.vault.logs.find(two.vault.space, logId(one))!.ref, 2)).toBe(true)
+    expect(two.vault.get('SELECT count(*) AS n FROM void_operations')).toEqual({ n: 1 })
+  })
+
   test('ends its log: what is written behind it counts for nothing', async () => {
     using all = pairedVaults(2, { watched: true })
     const [one, two] = all.vaults as [PairedVault, PairedVault]
-    const log = new OperationLog({
-      sql: one.vault.database,
-      ref: one.vault.ownLog,
-      id: {
-        space: privateSpaceId(one.vault.did),
-        device: one.device,
-        incarnation: one.vault.logs.at(one.vault.ownLog)!.incarnation,
-      },
-      sign: one.vault.signAsDevice,
-      random: one.options.random,
-      membershipHead: () => new Uint8Array(32),
-    })
+    const log = ownLogOf(one)
     const device = deviceTag(one.device)
     const at = (ms: number) => ({ ms: one.time - 1_000 + ms, counter: 0, device })
     const write = (ms: number, key: string) =>
