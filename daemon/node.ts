@@ -108,6 +108,7 @@ async function start(
     mdns: config.value('network.mdns'),
     ...relaySettings(config),
     upnp: config.value('network.upnp'),
+    rememberIn: join(paths.run, 'peers.json'),
     log: networkLog,
     count: metrics.count,
   })
@@ -140,6 +141,7 @@ async function start(
         onCreated: (keys, displayName) => registration.register(keys, displayName),
         onDeleted: (did) => {
           auth.apps.forget(did)
+          network.forget(did)
           master.forget(did)
         },
       })
@@ -221,7 +223,10 @@ async function start(
   })
 
   // Where this node is reached stands in its users' documents.
-  network.onAddresses(() => void sync.networkChanged())
+  network.onAddresses(() => {
+    master.networkChanged()
+    void sync.networkChanged()
+  })
   const networkSwitch = await lifecycle.start('network', {
     start: async () => {
       const control = new NetworkSwitch({

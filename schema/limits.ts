@@ -210,8 +210,18 @@ export const LIMITS = {
   /** Characters of a pairing code with the line breaks somebody put into it. */
   pairingCodeCharacters: 2_000,
 
-  /** Connections to other nodes; beyond it the least valuable are closed. */
-  networkConnections: 300,
+  /** Connections to other nodes, and of those the ones of peers that are nobody's own. */
+  networkConnections: 364,
+  networkStrangers: 300,
+  /** Peers whose addresses are remembered over restarts. */
+  rememberedPeers: 256,
+  /** How often the network is looked after, how long its listener may take to answer, and what counts as stuck; ms. */
+  networkLookMs: 15_000,
+  networkProbeMs: 5_000,
+  networkStuckMs: 30_000,
+  /** How long a network may take to stop, and to start, before it is left behind; ms. */
+  networkStopMs: 8_000,
+  networkStartMs: 30_000,
   /** Connections one address may open in a second: a home behind one address comes back at once after a power cut. */
   networkInboundPerSecond: 50,
   /** A dial with its handshakes and the choice of a protocol, and its share for one of several addresses. */

@@ -4,7 +4,7 @@ import type { NodeContext } from '../node-context.ts'
 export function networkHandlers({ network }: Pick<NodeContext, 'network'>): Pick<Handlers, 'network.status'> {
   return {
     'network.status': () => {
-      const { reachability, addresses, relays, seats, peers } = network.state()
+      const { reachability, addresses, relays, seats, peers, restarts, lastRestart } = network.state()
       return {
         reachability: reachability.state,
         text: reachability.text,
@@ -12,6 +12,8 @@ export function networkHandlers({ network }: Pick<NodeContext, 'network'>): Pick
         addresses: [...addresses],
         relays: [...relays],
         ...(seats === undefined ? {} : { seats }),
+        restarts,
+        ...(lastRestart ? { lastRestart } : {}),
         peers: [...peers],
       }
     },

@@ -3,6 +3,7 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { privateKeyOfSeed, publicKeyBytes } from '../identity/ed25519.ts'
 import { peerIdOf } from '../identity/node-key.ts'
+import { inTime } from './in-time.ts'
 import { isAddressInUse, ListenPorts, listenFailure } from './listen-ports.ts'
 import type {
   FrameStream,
@@ -14,8 +15,11 @@ import type {
 } from './network.ts'
 import type { NetworkOptions } from './options.ts'
 import { Peers } from './peers.ts'
+import { ProtectedPeers } from './protected-peers.ts'
 import { RefusedPeers } from './refused-peers.ts'
+import { RememberedPeers } from './remembered-peers.ts'
 import type { RunningNetwork } from './running-network.ts'
+import { Supervisor } from './supervisor.ts'
 
 /** A port that was just released is free again within this; milliseconds. */
 const LISTEN_TRIES = 5
@@ -46,12 +50,18 @@ class Libp2pNetwork implements Network {
   readonly #discovery = new Set<DiscoveryListener>()
   readonly #addressListeners = new Set<() => void>()
   #running: RunningNetwork | undefined
+  readonly #protected = new ProtectedPeers()
+  readonly #remembered: RememberedPeers
+  #supervisor: Supervisor | undefined
+  #restarts = 0
+  #lastRestart: { at: number; why: string } | undefined
   /** Starts and stops happen one after another. */
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: NetworkOptions) {
     this.#options = options
     this.#ports = new ListenPorts(options.listen)
+    this.#remembered = new RememberedPeers(options.rememberIn)
     this.#peers = new Peers((error) => this.#listenerFailed(error))
     this.peerId = peerIdOf(publicKeyBytes(privateKeyOfSeed(options.seed)))
   }
@@ -71,7 +81,12 @@ class Libp2pNetwork implements Network {
   state(): NetworkState {
     const running = this.#running
     const { reachability, seats, serving } = running?.reach.status() ?? {
-      reachability: { state: 'off', text: 'The network is off: nobody reaches this node.' },
+      reachability: {
+        state: 'off',
+        text: this.#supervisor
+          ? 'The network hung and does not start again; it is tried again and again.'
+          : 'The network is off: nobody reaches this node.',
+      },
       seats: [],
       serving: undefined,
     }
@@ -81,6 +96,8 @@ class Libp2pNetwork implements Network {
       relays: seats,
       seats: serving,
       peers: running?.connections() ?? [],
+      restarts: this.#restarts,
+      lastRestart: this.#lastRestart,
     }
   }
 
@@ -92,16 +109,69 @@ class Libp2pNetwork implements Network {
   start(): Promise<void> {
     return this.#next(async () => {
       this.#running ??= await this.#listen()
+      this.#supervise()
     })
   }
 
   stop(): Promise<void> {
     return this.#next(async () => {
-      const running = this.#running
-      this.#running = undefined
-      await running?.stop()
-      this.#peers.clear()
+      this.#supervisor?.stop()
+      this.#supervisor = undefined
+      await this.#end()
+      this.#remembered.write()
     })
+  }
+
+  protect(owner: string, peerIds: readonly string[]): void {
+    this.#protected.set(owner, peerIds)
+  }
+
+  forget(owner: string): void {
+    this.#remembered.forget(this.#protected.forget(owner))
+  }
+
+  /** A library that does not come to an end is left behind. */
+  async #end(): Promise<void> {
+    const running = this.#running
+    this.#running = undefined
+    if (running && !(await inTime(running.stop(), LIMITS.networkStopMs)))
+      this.#options.log.warn({}, 'the network does not stop and is left behind')
+    this.#peers.clear()
+  }
+
+  #supervise(): void {
+    const { listen, lookMs = LIMITS.networkLookMs, stuckMs = LIMITS.networkStuckMs } = this.#options
+    this.#supervisor?.stop()
+    this.#supervisor = new Supervisor({
+      everyMs: lookMs,
+      look: async () =>
+        this.#running ? this.#running.problem(listen.length > 0, stuckMs) : 'it did not start again',
+      onHung: (why) => void this.#next(() => this.#beginAnew(why)),
+      onWell: (slept) => {
+        if (slept) this.#tellAddresses()
+        else this.#running?.reach.look()
+      },
+    })
+  }
+
+  async #beginAnew(why: string): Promise<void> {
+    // Switched off meanwhile.
+    if (!this.#supervisor) return
+    this.#restarts++
+    this.#lastRestart = { at: Date.now(), why }
+    this.#options.count?.('network.restarts')
+    this.#options.log.warn({ why }, 'the network hung and is started anew')
+    try {
+      await this.#end()
+      this.#running = await this.#listen()
+    } catch (error) {
+      this.#options.log.warn(
+        { reason: String((error as Error).message) },
+        'the network does not start again yet',
+      )
+    }
+    this.#supervise()
+    if (this.#running) this.#tellAddresses()
   }
 
   handle(protocol: string, options: StreamOptions, handler: StreamHandler): void {
@@ -168,17 +238,21 @@ class Libp2pNetwork implements Network {
     for (let tried = 1; ; tried++) {
       const addresses = this.#ports.addresses()
       try {
-        const running = await RunningNetwork.start(this.#options, addresses, {
-          handlers: this.#handlers,
-          topics: this.#topics,
-          gossipPeers: this.#options.gossipWithAnyone ? { has: () => true } : this.#gossipPeers,
-          refused: this.#refused,
-          onMisbehaviour: (peerId) => this.misbehaved(peerId),
-          onPeer: (peerId, connected) => this.#peers.note(peerId, connected),
-          onDiscovered: (peerId, found) => this.#tellDiscovered(peerId, found),
-          onAddresses: () => this.#tellAddresses(),
-          onError: (error) => this.#listenerFailed(error),
-        })
+        const running = await startInTime(
+          RunningNetwork.start(this.#options, addresses, {
+            handlers: this.#handlers,
+            topics: this.#topics,
+            gossipPeers: this.#options.gossipWithAnyone ? { has: () => true } : this.#gossipPeers,
+            refused: this.#refused,
+            protectedPeers: this.#protected,
+            remembered: this.#remembered,
+            onMisbehaviour: (peerId) => this.misbehaved(peerId),
+            onPeer: (peerId, connected) => this.#peers.note(peerId, connected),
+            onDiscovered: (peerId, found) => this.#tellDiscovered(peerId, found),
+            onAddresses: () => this.#tellAddresses(),
+            onError: (error) => this.#listenerFailed(error),
+          }),
+        )
         this.#ports.remember(running.multiaddrs())
         return running
       } catch (error) {
@@ -227,4 +301,11 @@ class Libp2pNetwork implements Network {
     this.#turn = done.catch(() => {})
     return done
   }
+}
+
+/** @throws VivimError `Unavailable` when it takes too long; what starts later is stopped */
+async function startInTime(starting: Promise<RunningNetwork>): Promise<RunningNetwork> {
+  if (await inTime(starting, LIMITS.networkStartMs)) return starting
+  starting.then((running) => running.stop()).catch(() => {})
+  throw new VivimError('Unavailable', 'The network takes too long to start.')
 }

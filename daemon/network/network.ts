@@ -57,6 +57,9 @@ export interface NetworkState {
   /** Of a relay: nodes that are reached by way of it. */
   readonly seats: number | undefined
   readonly peers: readonly PeerConnection[]
+  /** How often it hung and was started anew, and the last time. */
+  readonly restarts: number
+  readonly lastRestart: { readonly at: number; readonly why: string } | undefined
 }
 
 /** This node among others. Everything survives `stop` and `start`: handlers and topics are put in place again. */
@@ -66,7 +69,14 @@ export interface Network {
   multiaddrs(): readonly string[]
   /** What can be said of it now. */
   state(): NetworkState
-  /** Called when this node is reached elsewhere than before: by way of a relay, or no longer. */
+  /**
+   * Peers that belong to somebody here, in place of those named before: strangers never take their places, and a direct
+   * way to them is looked for.
+   */
+  protect(owner: string, peerIds: readonly string[]): void
+  /** The owner is gone for good: where their peers were is forgotten too. */
+  forget(owner: string): void
+  /** Called when this node may be reached elsewhere than before: another network, a relay, or it hung and began anew. */
   onAddresses(listener: () => void): () => void
   /** Peers connected now. */
   peers(): readonly string[]

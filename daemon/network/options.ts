@@ -23,6 +23,11 @@ export interface NetworkOptions {
   readonly isRelay?: boolean
   /** Whether to ask the router to let others in. */
   readonly upnp?: boolean
+  /** A file for addresses that worked; without it they are forgotten with the process. */
+  readonly rememberIn?: string
+  /** How often the network is looked after, and what counts as stuck; milliseconds. For tests. */
+  readonly lookMs?: number
+  readonly stuckMs?: number
   /** Gossip with whoever connects, instead of those allowed by `allowGossip`: for simulations. */
   readonly gossipWithAnyone?: boolean
   readonly log: NetworkLog

@@ -1,10 +1,13 @@
-import { connectTo, type DialTarget, dialFailure, dialSignal } from './dial.ts'
+import { LIMITS } from '../../schema/limits.ts'
+import { type DialTarget, dialFailure, dialSignal } from './dial.ts'
+import { Dialer } from './dialer.ts'
 import { EarlyStreams } from './early-streams.ts'
 import { Gossip, type GossipOptions } from './gossip.ts'
 import { GossipHealer } from './gossip-healer.ts'
 import type { GossipPeers } from './gossip-peers.ts'
 import { InboundStreams } from './inbound-streams.ts'
 import { buildNode, type Node } from './libp2p-node.ts'
+import { listenerAnswers } from './listener-probe.ts'
 import { Misbehaviour } from './misbehaviour.ts'
 import type {
   FrameStream,
@@ -19,6 +22,8 @@ import type { NetworkOptions } from './options.ts'
 import { Reach } from './reach/reach.ts'
 import { SeatKeeper } from './reach/relay-server.ts'
 import type { CircuitRelayTransport } from './reach/relay-transport.ts'
+import type { RememberedPeers } from './remembered-peers.ts'
+import { StrangerLimit } from './stranger-limit.ts'
 
 /** Streams of one protocol this node may have open towards one peer; the other side has its own limit. */
 const MAX_OUTBOUND = 256
@@ -29,6 +34,8 @@ export interface Registrations {
   readonly topics: ReadonlyMap<string, MessageHandler>
   readonly gossipPeers: GossipPeers
   readonly refused: { has(peerId: string): boolean }
+  readonly protectedPeers: { has(peerId: string): boolean }
+  readonly remembered: RememberedPeers
   /** A peer was refused so often that nothing more is taken from it. */
   readonly onMisbehaviour: (peerId: string) => void
   readonly onPeer: (peerId: string, connected: boolean) => void
@@ -46,6 +53,9 @@ export class RunningNetwork {
   readonly #early: EarlyStreams
   readonly #healer: GossipHealer
   readonly #streams = new OpenStreams()
+  readonly #dialer: Dialer
+  readonly #strangers: StrangerLimit
+  readonly #to: Registrations
   readonly reach: Reach
 
   private constructor(
@@ -54,8 +64,14 @@ export class RunningNetwork {
     gossip: Gossip,
     { peers, early }: GossipOptions,
     reach: Reach,
+    dialer: Dialer,
+    to: Registrations,
   ) {
     this.reach = reach
+    this.#dialer = dialer
+    this.#to = to
+    const isOurs = (peerId: string) => to.protectedPeers.has(peerId) || reach.isRelay(peerId)
+    this.#strangers = new StrangerLimit(node, isOurs, options.count ?? NOTHING)
     this.#options = options
     this.#node = node
     this.#gossip = gossip
@@ -83,7 +99,7 @@ export class RunningNetwork {
       onDiscovered,
       refused,
       isRelay: (peerId) => reach.isRelay(peerId),
-      isOurs: (peerId) => to.gossipPeers.has(peerId),
+      isOurs: (peerId) => to.protectedPeers.has(peerId) || to.gossipPeers.has(peerId),
       refusesSeat: (peer) => keeper?.refuses(peer) ?? true,
       onRelayTransport: (made) => {
         transport = made
@@ -92,11 +108,12 @@ export class RunningNetwork {
     const { relay } = node.services
     if (relay) keeper = new SeatKeeper(node, relay, options.count ?? NOTHING)
     const { onAddresses } = to
-    const reach = new Reach({ node, options, transport: transport!, keeper, onAddresses })
+    const dialer = new Dialer(node)
+    const reach = new Reach({ node, dialer, options, transport: transport!, keeper, onAddresses })
     node.addEventListener('peer:connect', ({ detail }) => to.onPeer(detail.toString(), true))
     node.addEventListener('peer:disconnect', ({ detail }) => to.onPeer(detail.toString(), false))
     const gossip = new Gossip(node.services.gossip, gossipOptions, misbehaviour)
-    const running = new RunningNetwork(options, node, gossip, gossipOptions, reach)
+    const running = new RunningNetwork(options, node, gossip, gossipOptions, reach, dialer, to)
     // Before the start, so that the first peer is told of every protocol.
     for (const [protocol, { options, handler }] of to.handlers) running.handle(protocol, options, handler)
     await node.start()
@@ -108,10 +125,27 @@ export class RunningNetwork {
 
   async stop(): Promise<void> {
     this.reach.stop()
+    this.#strangers.stop()
     this.#healer.stop()
     this.#early.stop()
     this.#streams.breakOff()
     await this.#node.stop()
+  }
+
+  /** What hangs, if anything does: nothing listens any more, or dials go on that were given up long ago. */
+  async problem(listens: boolean, stuckMs: number): Promise<string | undefined> {
+    const stuck = this.#dialer.stuck(stuckMs)
+    if (stuck > 0) return `${stuck === 1 ? 'a dial' : `${stuck} dials`} did not end`
+    const listening = this.reach.listening().flatMap((address) => {
+      const [, host, port] = /^\/ip[46]\/([^/]+)\/tcp\/(\d+)/.exec(address) ?? []
+      return host === undefined ? [] : [{ host, port: Number(port) }]
+    })
+    if (listening.length === 0) return listens ? 'it no longer listens' : undefined
+    for (const [port, hosts] of Map.groupBy(listening, (each) => each.port)) {
+      const { host } = hosts.find((each) => each.host.startsWith('127.')) ?? hosts[0]!
+      if (!(await listenerAnswers(host, port, LIMITS.networkProbeMs))) return `port ${port} no longer answers`
+    }
+    return undefined
   }
 
   multiaddrs(): string[] {
@@ -137,11 +171,8 @@ export class RunningNetwork {
     const signal = dialSignal(options.signal)
     try {
       const connection = await this.#connect(target, signal)
-      const stream = await connection.newStream(protocol, {
-        signal,
-        maxOutboundStreams: MAX_OUTBOUND,
-        runOnLimitedConnection: true,
-      })
+      const ways = { signal, maxOutboundStreams: MAX_OUTBOUND, runOnLimitedConnection: true }
+      const stream = await this.#dialer.within(signal, connection.newStream(protocol, ways))
       return this.#streams.add(stream, target.peerId, options.maxFrameBytes)
     } catch (error) {
       throw dialFailure(error, target.peerId, options.signal)
@@ -194,7 +225,15 @@ export class RunningNetwork {
   }
 
   async #connect(target: DialTarget, signal: AbortSignal) {
-    return connectTo(this.#node, target, signal)
+    const { remembered } = this.#to
+    const { peerId, addresses = [] } = target
+    const known = remembered.addressesOf(peerId).filter((address) => !addresses.includes(address))
+    // None given: those the library knows, which are of this life of it.
+    const all = addresses.length === 0 ? {} : { addresses: [...addresses, ...known] }
+    const connection = await this.#dialer.connect({ peerId, ...all }, signal)
+    if (connection.direction === 'outbound')
+      remembered.reached(peerId, String(connection.remoteAddr), Date.now())
+    return connection
   }
 
   /** Handlers count at once; only the note for other peers is written later. */

@@ -96,13 +96,21 @@ export class SyncService {
       ifOpen: ifOpen(keys.did),
       openVault: () => openVault(keys.did),
       onDocument: (document) => onDocument(keys, document),
-      onMembers: (news) => onMembers(keys, news),
+      onMembers: (news) => {
+        const others = this.#users.get(keys.did)?.user.otherDevices ?? []
+        network.protect(
+          keys.did,
+          others.map(({ peerId }) => peerId),
+        )
+        onMembers(keys, news)
+      },
     })
   }
 
   /** The user's keys are gone: sessions end, topics are left. */
   remove(did: string): void {
     this.#users.get(did)?.user.stop()
+    this.#network.protect(did, [])
     this.#users.delete(did)
   }
 

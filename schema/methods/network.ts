@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineMethod, NoParams } from './method.ts'
+import { defineMethod, Millis, NoParams } from './method.ts'
 
 export const networkMethods = {
   'network.status': defineMethod({
@@ -23,6 +23,9 @@ export const networkMethods = {
       ),
       /** Of a relay: nodes that are reached by way of it. */
       seats: z.int().optional(),
+      /** How often it hung and was started anew. */
+      restarts: z.int(),
+      lastRestart: z.object({ at: Millis, why: z.string() }).optional(),
       peers: z.array(
         z.object({
           peerId: z.string(),

@@ -73,6 +73,17 @@ describe.skipIf(!canMakeNamespaces())('two devices in networks that have no way 
     const ms = await untilAlike([one, two], 110_000)
     console.log(`  back in step ${Math.round(ms)} ms after the relay came back`)
     expect((await spaceOf(two)).operations).toBe((await spaceOf(one)).operations)
+
+    // The first one's cable is out for longer than a connection lasts, then in again; no process is started anew.
+    const [{ leaf, middle, device }] = sides
+    networks.link(leaf.namespace, device, false, middle.address)
+    const cut = await first.client()
+    await until('the cut is noticed', async () => (await cut.call('network.status')).peers.length === 0)
+    await two.client.call('notebooks.create', { name: 'While it was out' })
+    networks.link(leaf.namespace, device, true, middle.address)
+    const again = await untilAlike([one, two], 110_000)
+    console.log(`  back in step ${Math.round(again)} ms after the cable was in again`)
+    expect((await cut.call('network.status')).restarts).toBe(0)
     await eventually(
       'the seats',
       async () => (await (await hub.node.client()).call('network.status')).seats === 2,

@@ -1,6 +1,7 @@
 import type { Connection } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { LIMITS } from '../../../schema/limits.ts'
+import type { Dialer } from '../dialer.ts'
 import type { Node } from '../libp2p-node.ts'
 import type { NetworkOptions } from '../options.ts'
 import { byWorth, scopeOf } from './address-scope.ts'
@@ -12,6 +13,7 @@ import type { CircuitRelayTransport } from './relay-transport.ts'
 
 export interface ReachOptions {
   readonly node: Node
+  readonly dialer: Dialer
   readonly options: NetworkOptions
   readonly transport: CircuitRelayTransport
   /** Of a relay. */
@@ -39,11 +41,12 @@ export class Reach {
   readonly #asked = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #told = ''
+  #listened = ''
 
   constructor(options: ReachOptions) {
     this.#options = options
     this.#seats = new RelaySeats({
-      node: options.node,
+      dialer: options.dialer,
       transport: options.transport,
       relays: options.options.relays ?? [],
       onChange: () => this.#changed(),
@@ -56,6 +59,7 @@ export class Reach {
     this.#confirmOwn()
     await answerDialBacks(node, options.count ?? (() => {}))
     this.#told = this.addresses().join()
+    this.#listened = this.listening().join()
     this.#seats.start()
     this.#timer = setInterval(() => this.#again(), LIMITS.dialBackEveryMs)
     this.#timer.unref()
@@ -70,6 +74,24 @@ export class Reach {
   /** A relay this node chose. */
   isRelay(peerId: string): boolean {
     return this.#seats.knows(peerId)
+  }
+
+  /** Where this process listens, of every address. */
+  listening(): string[] {
+    return inside(this.#options.node).transportManager.getAddrs().map(String)
+  }
+
+  /** The addresses may be others: the machine moved. Tells if they are. */
+  look(): void {
+    const listening = this.listening().join()
+    if (listening !== this.#listened) {
+      this.#listened = listening
+      this.#found.clear()
+      this.#asked.clear()
+      this.#seats.hurry()
+      for (const { peerId } of this.#seats.list()) void this.ask(peerId)
+    }
+    this.#changed()
   }
 
   /** Where others reach this node, best first. */

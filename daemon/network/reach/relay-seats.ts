@@ -1,5 +1,5 @@
-import { connectTo, dialSignal } from '../dial.ts'
-import type { Node } from '../libp2p-node.ts'
+import { dialSignal } from '../dial.ts'
+import type { Dialer } from '../dialer.ts'
 import type { Relay } from '../options.ts'
 import type { CircuitRelayTransport } from './relay-transport.ts'
 
@@ -23,7 +23,7 @@ interface Place {
 }
 
 export interface RelaySeatsOptions {
-  readonly node: Node
+  readonly dialer: Dialer
   readonly transport: CircuitRelayTransport
   readonly relays: readonly Relay[]
   readonly onChange: () => void
@@ -76,6 +76,14 @@ export class RelaySeats {
     this.#options.onChange()
   }
 
+  /** This node is elsewhere in the network: what did not work before may work now. */
+  hurry(): void {
+    for (const place of this.#places) {
+      place.failures = 0
+      if (place.state === 'waiting') void this.#take(place)
+    }
+  }
+
   list(): Seat[] {
     return this.#places.map(({ relay: { peerId }, state, problem }) => ({
       peerId,
@@ -105,10 +113,10 @@ export class RelaySeats {
     if (this.#stopped || place.trying) return
     clearTimeout(place.timer)
     place.trying = true
-    const { node, transport, onChange, onConnected } = this.#options
+    const { dialer, transport, onChange, onConnected } = this.#options
     try {
       const signal = dialSignal(undefined)
-      const { remotePeer } = await connectTo(node, place.relay, signal)
+      const { remotePeer } = await dialer.connect(place.relay, signal)
       onConnected(place.relay.peerId)
       if (this.#wanted && !this.#stopped) {
         await transport.reservationStore.addRelay(remotePeer, 'configured')

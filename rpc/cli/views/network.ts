@@ -1,10 +1,10 @@
 import type { Result } from '../../../schema/methods/index.ts'
 import type { Style } from './style.ts'
 import { facts, table } from './table.ts'
-import { count, oneLine } from './text.ts'
+import { count, date, oneLine } from './text.ts'
 
 export function networkView(status: Result<'network.status'>, style: Style): string {
-  const { text, peerId, addresses, relays, seats, peers } = status
+  const { text, peerId, addresses, relays, seats, peers, restarts, lastRestart } = status
   const lines: (readonly [string, string])[] = [
     ['peer id', peerId],
     ...addresses.map((address, at) => [at === 0 ? 'reached at' : '', address] as const),
@@ -17,6 +17,11 @@ export function networkView(status: Result<'network.status'>, style: Style): str
     ),
   ]
   if (seats !== undefined) lines.push(['relay for', count(seats, 'node')])
+  if (lastRestart)
+    lines.push([
+      'hung',
+      `${count(restarts, 'time')}, last ${date(lastRestart.at)}: ${oneLine(lastRestart.why)}`,
+    ])
   const rows = peers.map(({ peerId: peer, direction, relayed, address }) => [
     peer,
     direction,

@@ -67,6 +67,8 @@ beforeEach(() => {
         relays: [],
         seats: undefined,
         peers: [],
+        restarts: 0,
+        lastRestart: undefined,
       }),
     },
     master: {
