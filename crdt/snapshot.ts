@@ -1,8 +1,8 @@
 import type { Value } from '../schema/entities/index.ts'
 import { LIMITS } from '../schema/limits.ts'
 import { type Cbor, decodeCanonical, encodeCanonical } from './cbor.ts'
-import { type FloorPosition, positionFields, readPosition, sortedPositions } from './floor.ts'
 import { hashOf } from './hash.ts'
+import { readSnapshotPositions, type SnapshotPosition, snapshotPositionFields } from './snapshot-position.ts'
 import { bytesOf, fieldsOf, integerOf, listOf } from './sync-fields.ts'
 
 /** A column of a row in a snapshot: its value, and the stamp of the operation it comes from. */
@@ -60,7 +60,7 @@ export interface SnapshotHeader {
   /** The device that signs, Ed25519. */
   readonly device: Uint8Array
   /** Up to where it takes in each log: all before is in it. */
-  readonly positions: readonly FloorPosition[]
+  readonly positions: readonly SnapshotPosition[]
   /** Key of the floor that was applied to it; '' before the first. */
   readonly floor: string
   /** SHA-256 over the state digest's entries. */
@@ -199,7 +199,7 @@ export function snapshotRoot({
   return hashOf([
     'vivim/snapshot/1',
     space,
-    sortedPositions(positions).map(positionFields),
+    snapshotPositionFields(positions),
     floor,
     stateDigest,
     merkleRoot(chunks),
@@ -216,7 +216,7 @@ export function encodeSnapshot(header: SnapshotHeader, signature: Uint8Array): U
   return encodeCanonical([
     header.space,
     header.device,
-    sortedPositions(header.positions).map(positionFields),
+    snapshotPositionFields(header.positions),
     header.floor,
     header.stateDigest,
     [...header.chunks],
@@ -236,7 +236,7 @@ export function decodeSnapshot(bytes: Uint8Array): { header: SnapshotHeader; sig
     header: {
       space: bytesOf(space, 32),
       device: bytesOf(device, 32),
-      positions: listOf(positions, 0, LIMITS.spaceLogs).map(readPosition),
+      positions: readSnapshotPositions(positions, LIMITS.spaceLogs),
       floor,
       stateDigest: bytesOf(stateDigest, 32),
       chunks: listOf(chunks, 0, LIMITS.snapshotChunks).map((chunk) => bytesOf(chunk, 32)),

@@ -17,6 +17,10 @@ const MOVED = [
   'snapshot_changes',
 ]
 
+/** Of a log (?1) at a sequence (?2): of an operation that is here, or of the last one a snapshot stands for. */
+const HASHES_AT = `SELECT hash FROM sync_operations WHERE log = ?1 AND seq = ?2
+  UNION SELECT hash FROM floor_positions WHERE log = ?1 AND seq = ?2 AND kept = 0`
+
 /** A log and its branches: each is a log of its own from the operation on in which it differs. */
 export class Branches {
   readonly #sql: Sql
@@ -42,7 +46,7 @@ export class Branches {
   /** The log of a family that holds an operation. */
   holding(family: readonly LogRow[], { sequence, hash }: LogNode): LogRow | undefined {
     return family.find(({ ref }) =>
-      this.#sql.get('SELECT 1 FROM sync_operations WHERE log = ? AND seq = ? AND substr(hash, 1, ?) = ?', [
+      this.#sql.get(`SELECT 1 FROM (${HASHES_AT}) WHERE substr(hash, 1, ?3) = ?4`, [
         ref,
         sequence,
         hash.length,
@@ -55,22 +59,35 @@ export class Branches {
   hashesAt(family: readonly LogRow[], sequence: number): Uint8Array[] {
     if (sequence === 0) return [GENESIS_HASH]
     return family.flatMap(({ ref }) =>
-      this.#sql
-        .all<{ hash: Uint8Array }>('SELECT hash FROM sync_operations WHERE log = ? AND seq = ?', [
-          ref,
-          sequence,
-        ])
-        .map(({ hash }) => hash),
+      this.#sql.all<{ hash: Uint8Array }>(HASHES_AT, [ref, sequence]).map(({ hash }) => hash),
     )
+  }
+
+  /** Where a snapshot stands for the beginning of logs of a family: the last operation of each that is not here. */
+  missing(family: readonly LogRow[]): LogNode[] {
+    return family.flatMap(({ ref }) =>
+      this.#sql.all<LogNode>('SELECT seq AS sequence, hash FROM floor_positions WHERE log = ? AND kept = 0', [
+        ref,
+      ]),
+    )
+  }
+
+  /** The last sequence that a snapshot stands for in a log and what its branch shares; 0 when all is here. */
+  missingBefore(log: LogRow): number {
+    return Math.max(0, ...this.missing([log, ...this.#ancestors(log)]).map(({ sequence }) => sequence))
   }
 
   /** An empty branch after `sequence - 1` of `parent`, for operations beginning with that hash. */
   begin(parent: LogRow, { sequence, hash }: LogNode): LogRow {
     const origin = parent.origin ?? parent.incarnation
     const name = branchName(parent.device, origin, hash)
+    // A vault that began again may know its name and nothing else of it.
     this.#sql.run(
       `INSERT INTO logs (space, device, incarnation, origin, parent, start, head_seq, head_hash)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (space, device, incarnation) DO UPDATE SET parent = excluded.parent, start = excluded.start,
+         head_seq = excluded.head_seq, head_hash = excluded.head_hash
+       WHERE origin = excluded.origin AND parent IS NULL AND head_seq < start`,
       [
         this.#space,
         parent.device,
@@ -158,9 +175,6 @@ export class Branches {
   #hashAt({ ref, parent, start }: LogRow, sequence: number): Uint8Array {
     if (sequence === 0) return GENESIS_HASH
     const log = sequence >= start ? ref : parent!
-    return this.#sql.get<{ hash: Uint8Array }>('SELECT hash FROM sync_operations WHERE log = ? AND seq = ?', [
-      log,
-      sequence,
-    ])!.hash
+    return this.#sql.get<{ hash: Uint8Array }>(HASHES_AT, [log, sequence])!.hash
   }
 }

@@ -50,14 +50,18 @@ export class Forks {
     // Beyond what is here only its operations can tell.
     if (!log || (sequence > log.head_seq && !this.branches.isForked(log))) return undefined
     if (this.branches.holding(family, { sequence, hash: head.hash })) return undefined
+    // Where a snapshot stands for its beginning there is nothing to compare with.
+    if (this.branches.missingBefore(log) > sequence) return undefined
     return this.query(head.device, incarnation)
   }
 
   query(device: Uint8Array, incarnation: Uint8Array): ForkQuery {
     const refs = JSON.stringify(this.branches.family(device, incarnation).map(({ ref }) => ref))
     const ends = this.#sql.all<LogNode>(
-      `SELECT DISTINCT first + count - 1 AS sequence, head_hash AS hash FROM segments
-       WHERE log IN (SELECT value FROM json_each(?)) ORDER BY 1`,
+      `SELECT first + count - 1 AS sequence, head_hash AS hash FROM segments
+       WHERE log IN (SELECT value FROM json_each(?1))
+       UNION SELECT seq, hash FROM floor_positions WHERE log IN (SELECT value FROM json_each(?1)) AND kept = 0
+       ORDER BY 1`,
       [refs],
     )
     const older = ends.slice(0, -RECENT_ENDS)
@@ -69,7 +73,7 @@ export class Forks {
     }
   }
 
-  /** Signed segments from the last end that both have on, of every branch; as much as one frame takes. */
+  /** Signed segments from the last end that both have on, of every branch that is here; as much as one frame takes. */
   answer({ device, incarnation, ends }: ForkQuery): Uint8Array[] {
     const family = this.branches.family(device, incarnation)
     const common = ends.findLast((end) => this.branches.holding(family, end))?.sequence ?? 0
@@ -78,6 +82,7 @@ export class Forks {
     for (const log of family) {
       if (log.head_seq <= common || room <= 0) continue
       const from = Math.max(common + 1, log.start)
+      if (this.branches.missingBefore(log) >= from) continue
       const read = readSegments(this.#sql, { ...log, space: this.#spaceId }, from, room)
       for (const segment of read.segments) {
         room -= segment.length
@@ -90,9 +95,16 @@ export class Forks {
 
   /**
    * Keeps the proof that a log has two operations at a sequence: the signed segments of both branches, hollow, so that
-   * a proof says nothing that is erased later. A third branch adds nothing to it.
+   * a proof says nothing that is erased later. A third branch adds nothing to it. Of a branch that came with a snapshot
+   * there is nothing to show.
    */
   prove(present: LogRow, other: LogRow, sequence: number, now: number): void {
+    if (
+      [present, other].some(
+        (log) => this.branches.missingBefore(log) >= this.#firstOf({ ...log, start: sequence }),
+      )
+    )
+      return
     const proofs = [present, other].map((log) => this.#hollowSegment(log, sequence))
     const { device } = present
     const incarnation = present.origin ?? present.incarnation
@@ -106,6 +118,7 @@ export class Forks {
   /** The signed segments that hold a branch's first operation, with what they say: what proves it to others. */
   evidence(log: LogRow): Uint8Array[] {
     const first = this.#firstOf(log)
+    if (this.branches.missingBefore(log) >= first) return []
     return readSegments(this.#sql, { ...log, space: this.#spaceId }, first, 1).segments.slice(0, 1)
   }
 

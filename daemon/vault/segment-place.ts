@@ -1,3 +1,4 @@
+import { branchName } from '../../crdt/branch.ts'
 import { GENESIS_HASH, LogChain } from '../../crdt/log.ts'
 import { commitmentIn, type ShippedSegment } from '../../crdt/shipped-segment.ts'
 import type { Branches } from './branches.ts'
@@ -29,16 +30,29 @@ export function placeOf(
   const starts = whole ? [previousHash] : branches.hashesAt(family, from - 1)
   const hashes = starts.map((start) => hashesFrom(segment, start)).find((chain) => chain !== undefined)
   if (!hashes) return { kind: whole ? 'broken' : 'apart' }
-  const [before] = hashes
+  // Where a snapshot stands for a branch's beginning only its last operation can be compared.
+  const missing = branches.missing(family).toSorted((a, b) => b.sequence - a.sequence)
+  const end = first + count - 1
+  const at = (sequence: number) => hashes[sequence - from + 1]!
+  const shown = missing.find(
+    ({ sequence, hash }) => sequence >= from && sequence <= end && Buffer.compare(at(sequence), hash) === 0,
+  )
   const follows =
-    from === 1
-      ? Buffer.compare(before!, GENESIS_HASH) === 0
-      : branches.holding(family, { sequence: from - 1, hash: before! }) !== undefined
-  if (!follows) return { kind: 'apart' }
-  for (let sequence = from; sequence < first + count; sequence++) {
-    const hash = hashes[sequence - from + 1]!
-    if (!branches.holding(family, { sequence, hash }))
-      return { kind: 'new', sequence, hash, previous: hashes[sequence - from]! }
+    shown !== undefined ||
+    (from === 1
+      ? Buffer.compare(at(0), GENESIS_HASH) === 0
+      : branches.holding(family, { sequence: from - 1, hash: at(from - 1) }) !== undefined)
+  const unseen = missing.some(({ sequence }) => sequence >= end)
+  if (!follows) return { kind: unseen ? 'known' : 'apart' }
+  for (let sequence = shown ? shown.sequence + 1 : from; sequence <= end; sequence++) {
+    const hash = at(sequence)
+    if (branches.holding(family, { sequence, hash })) continue
+    const name = branchName(segment.device, segment.incarnation, hash)
+    const isMissing = family.some(
+      (log) => Buffer.compare(log.incarnation, name) === 0 && log.head_seq >= log.start,
+    )
+    if (isMissing) return { kind: unseen ? 'known' : 'apart' }
+    return { kind: 'new', sequence, hash, previous: at(sequence - 1) }
   }
   return { kind: 'known' }
 }

@@ -1,6 +1,4 @@
-import { logName } from '../../crdt/frontier.ts'
 import type { ClockState } from '../../crdt/hlc.ts'
-import { GENESIS_HASH } from '../../crdt/log.ts'
 import {
   itemsOfChunk,
   type SnapshotHeader,
@@ -18,6 +16,7 @@ import { columnNames } from './row-store.ts'
 import { sharedColumns } from './shared-column-store.ts'
 import { putSnapshotChange, snapshotChangesOf } from './snapshot-changes.ts'
 import { compareSnapshot, insistOnForgotten, readItem } from './snapshot-comparison.ts'
+import { carriedBy, takeLogs } from './snapshot-lineage.ts'
 import { putSnapshotRow } from './snapshot-rows.ts'
 import type { Snapshots } from './snapshots.ts'
 import type { Sql } from './sql.ts'
@@ -67,7 +66,11 @@ export function installSnapshot(
         tx,
         missing.filter(({ entity, marker }) => !isErased(tx, vault.space, entity, marker)),
       )
-      const { changes, lost } = foldUnsent(vault, tx, unsent)
+      const { changes, lost } = foldUnsent(
+        vault,
+        tx,
+        unsent.map((one) => carriedBy(vault, one)),
+      )
       tx.write(changes)
       for (const item of lost) addRecovered(tx, item)
       installed.reissued = changes.length
@@ -131,22 +134,16 @@ function replaceRows(
     tx.run(`DELETE FROM ${table} WHERE space = ?`, [space])
   tx.run('DELETE FROM snapshot_rows')
   tx.run('DELETE FROM snapshot_changes')
-  const named = new Set(header.positions.map(logName))
-  for (const log of logs.list(space)) if (!named.has(logName(log))) logs.advance(log.ref, 0, GENESIS_HASH)
-  const refs = header.positions.map((position) => {
-    const ref = logs.find(space, position)?.ref ?? logs.add(space, position)
-    logs.advance(ref, position.sequence, position.hash)
-    return ref
-  })
+  const refs = takeLogs(vault, tx, header)
   const last = new LastStamps()
   const writer = new RowWriter(vault, tx, refs, last)
   for (const chunk of chunksOf(snapshots, root, header))
     for (const item of itemsOfChunk(chunk)) writer.add(item)
   writer.end()
-  for (const [index, { sequence, hash, closed }] of header.positions.entries()) {
+  for (const [index, { sequence, hash, closed, branch }] of header.positions.entries()) {
     const ref = refs[index]!
     // A log of which nothing is taken in yet goes on from its beginning.
-    if (sequence === 0) continue
+    if (sequence < (branch?.start ?? 1)) continue
     const stamp = last.of(ref)
     tx.run(
       'INSERT INTO floor_positions (log, seq, hash, closed, holds, kept, ms, counter) VALUES (?, ?, ?, ?, 1, 0, ?, ?)',

@@ -24,6 +24,7 @@ import type { OpenVault } from './open-vault.ts'
 import { valueByNumber } from './row-store.ts'
 import { sharedColumns } from './shared-column-store.ts'
 import { insistOnFloor } from './snapshot-backing.ts'
+import { snapshotPositions } from './snapshot-lineage.ts'
 import { erasedMarkers, type FactRow, factRows, stateDigest } from './state-digest.ts'
 
 /** A snapshot that is here, whole or in part. */
@@ -47,7 +48,7 @@ export class Snapshots {
   /** The last one, if it still says how things are; a new one otherwise. One is kept. Answers its encoded header. */
   make(): Uint8Array {
     const vault = this.#vault
-    const positions = this.#positions()
+    const positions = snapshotPositions(vault)
     const recent = this.list().find(
       ({ own, madeAt, header }) =>
         own && (isSame(header.positions, positions) || madeAt > vault.now() - LIMITS.snapshotMs),
@@ -171,23 +172,6 @@ export class Snapshots {
   #present(root: Uint8Array): number {
     return this.#vault.get<{ n: number }>('SELECT count(*) AS n FROM snapshot_chunks WHERE root = ?', [root])!
       .n
-  }
-
-  /** Where each log stands. An operation that waits is not in the rows, so a log with one ends before it. */
-  #positions(): FloorPosition[] {
-    const { logs, space, floorPositions } = this.#vault
-    const positions = logs.list(space).flatMap(({ ref, device, incarnation, head_seq }) => {
-      const waiting = this.#vault.get<{ seq: number | null }>(
-        'SELECT min(seq) AS seq FROM held_operations WHERE log = ?',
-        [ref],
-      )?.seq
-      const sequence = waiting ? waiting - 1 : head_seq
-      // Rows may show what follows an operation that waits: then the log is named even where the first one does.
-      const hash = sequence === 0 ? GENESIS_HASH : this.#vault.hashAt(ref, sequence)
-      const closed = floorPositions.closedAt(ref) !== undefined
-      return (sequence > 0 || head_seq > 0) && hash ? [{ device, incarnation, sequence, hash, closed }] : []
-    })
-    return sortedPositions(positions)
   }
 
   *#chunks(positions: readonly FloorPosition[]): Generator<Uint8Array> {

@@ -1,4 +1,4 @@
-import { logName } from '../../crdt/frontier.ts'
+import type { LogPosition } from '../../crdt/frontier.ts'
 import { addsUp, TOMBSTONE, writesOf } from '../../crdt/merge.ts'
 import { decodeOperation, type Operation } from '../../crdt/operation.ts'
 import type { SnapshotHeader } from '../../crdt/snapshot.ts'
@@ -20,6 +20,7 @@ import { messageOf } from './conversation-rows.ts'
 import type { OpenVault } from './open-vault.ts'
 import type { RecoveredRow } from './recovered-items.ts'
 import { columnNames } from './row-store.ts'
+import { lastTakenIn } from './snapshot-lineage.ts'
 import { addingChanges, shownAdding, unsentAdding } from './unsent-shared.ts'
 import type { AddingChange, FactChange, VaultTransaction } from './vault.ts'
 
@@ -28,6 +29,8 @@ export interface UnsentOperation {
   readonly operation: Operation
   readonly device: Uint8Array
   readonly stamp: Stamp
+  /** The log that it stands in where the snapshot was made. */
+  readonly within: Pick<LogPosition, 'device' | 'incarnation'>
   /** Of a change that adds up: what its row's counters and texts showed with it. */
   readonly shown?: readonly (readonly [number, Value])[]
 }
@@ -46,9 +49,8 @@ const SAID_ANEW = new Set<number>([
 export function unsentOperations(vault: OpenVault, header: SnapshotHeader): UnsentOperation[] {
   const { logs, space, ownLog } = vault
   const own = logs.deviceOf(ownLog).device
-  const positions = new Map(header.positions.map((position) => [logName(position), position]))
   return logs.list(space).flatMap((log) => {
-    const position = positions.get(logName(log))
+    const position = lastTakenIn(vault, header, log)
     if (Buffer.compare(log.device, own) !== 0 && !position?.closed) return []
     return vault
       .all<{ hash: Uint8Array; body: Uint8Array }>(
@@ -60,7 +62,8 @@ export function unsentOperations(vault: OpenVault, header: SnapshotHeader): Unse
         const { ms, counter } = operation.hlc
         const stamp = { ms, counter, log: log.ref, hash: hash.slice(0, 8) }
         const shown = addsUp(operation) && shownAdding(vault, operation.table, operation.key as string)
-        return { operation, device: log.device, stamp, ...(shown && { shown }) }
+        const within = position ?? log
+        return { operation, device: log.device, stamp, within, ...(shown && { shown }) }
       })
   })
 }

@@ -16,6 +16,7 @@ import {
   type Value,
 } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
+import { Branches } from './branches.ts'
 import { Erasures } from './erasures.ts'
 import { FloorPositions } from './floor-positions.ts'
 import { HeldOperations } from './held-operations.ts'
@@ -129,6 +130,7 @@ async function verifyLog(
   const held = new HeldOperations(sql)
   const erasures = new Erasures(sql, logs, log.space)
   const voids = new VoidOperations(sql, logs, log.space)
+  const unseen = new Branches(sql, log.space).missingBefore(log)
   const missing = new FloorPositions(sql, logs, log.space).missingUpTo(log.ref)
   // A branch goes on from the log it shares with the others; a snapshot stands for what is missing.
   const started = log.parent === null ? GENESIS_HASH : headOf(sql, log.parent)
@@ -172,7 +174,7 @@ async function verifyLog(
       [log.ref, segment.first, segment.first + segment.count],
     )
     // What a snapshot stands for is not here to be chained.
-    const partly = missing !== undefined && segment.first <= missing.seq
+    const partly = segment.first <= unseen
     if (rows.length !== segment.count && !partly && !endsIn(sql, chain, log, segment))
       problems.push({
         kind: 'chain',
