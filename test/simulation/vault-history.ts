@@ -25,6 +25,8 @@ export interface Intent {
 interface KnownOperation extends PlacedOperation {
   /** The person was told that it is stored. */
   acknowledged: boolean
+  /** It was said again and erased in one step: what it was nobody knows, and nobody may show. */
+  unseen?: true
 }
 
 interface KnownLog {
@@ -39,6 +41,18 @@ interface StoredRow {
   readonly seq: number
   readonly hash: Uint8Array
   readonly body: Uint8Array | null
+}
+
+/** In the place of what was hollow from the beginning. */
+const UNSEEN: KnownOperation['read'] = {
+  ms: 0,
+  counter: 0,
+  tag: new Uint8Array(8),
+  kind: KIND.UPDATE,
+  table: 0,
+  key: '',
+  columns: new Map(),
+  judgement: 'unknown',
 }
 
 /** What their columns hold follows from what was there. */
@@ -90,16 +104,17 @@ export class History {
       'SELECT seq, hash, body FROM sync_operations WHERE log = ? AND seq > ? ORDER BY seq',
       [log.ref, known.operations.length],
     )
+    const erases = vault.get('SELECT 1 FROM erased LIMIT 1') !== undefined
     for (const { seq, hash, body } of rows) {
-      if (!body) problems.push(`operation ${seq} was hollow before anybody saw it`)
-      else
-        known.operations[seq - 1] = {
-          device: known.device,
-          log: known.log,
-          hash,
-          read: this.#read(hash, body),
-          acknowledged,
-        }
+      const { device } = known
+      if (!body && !erases) problems.push(`operation ${seq} was hollow before anybody saw it`)
+      known.operations[seq - 1] = {
+        device,
+        log: known.log,
+        hash,
+        acknowledged,
+        ...(body ? { read: this.#read(hash, body) } : { read: UNSEEN, unseen: true }),
+      }
       fresh++
     }
     return fresh
@@ -179,7 +194,7 @@ export class History {
       const limit = this.removals.limitFor(replica, { device, incarnation })
       const operations = known?.operations.slice(0, Math.min(head_seq, limit)) ?? []
       for (const { operation, seq } of counting(operations))
-        if (!absent.has(`${ref} ${seq}`)) held.push(operation)
+        if (!absent.has(`${ref} ${seq}`) && !operation.unseen) held.push(operation)
     }
     const expected = digestOfState(stateOf(held, this.#spaceSecret))
     if (stateDigest(vault, vault.logs, vault.space) !== expected)
@@ -232,10 +247,12 @@ export class History {
 
   /** Words of rows that are erased and stand in no other. */
   erasedWords(): string[] {
-    const all = [...this.#logs.values()].flatMap(({ operations }) => operations)
+    const all = [...this.#logs.values()].flatMap(({ operations }) =>
+      operations.filter(({ unseen }) => !unseen),
+    )
     const told = [...this.#logs.values()].filter(({ suspect }) => !suspect)
     const { erased } = stateOf(
-      told.flatMap((log) => this.#within(log)),
+      told.flatMap((log) => this.#within(log)).filter(({ unseen }) => !unseen),
       this.#spaceSecret,
     )
     const markers = new Set(erased.map(({ table, marker }) => `${table} ${hex(marker)}`))
@@ -257,7 +274,9 @@ export class History {
   /** Of all that others were told what is not taken back and within the cut-offs. */
   #whatCounts(): PlacedOperation[] {
     const told = [...this.#logs.values()].filter(({ suspect }) => !suspect)
-    return told.flatMap((log) => counting(this.#within(log)).map(({ operation }) => operation))
+    return told.flatMap((log) =>
+      counting(this.#within(log)).flatMap(({ operation }) => (operation.unseen ? [] : [operation])),
+    )
   }
 
   /** Whatever a device wrote beyond its cut-offs changes nothing, a VOID neither. */

@@ -14,7 +14,9 @@ async function traces(): Promise<string[]> {
   return all
 }
 
-test('a seed replays to the same trace: every frame, every message and every state', async () => {
+test('a seed replays to the same trace: every frame, every message and every state', {
+  timeout: 300_000,
+}, async () => {
   const first = await traces()
   expect(await traces()).toEqual(first)
   expect(new Set(first).size).toBe(SEEDS)
