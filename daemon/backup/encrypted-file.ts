@@ -3,8 +3,10 @@ import {
   constants,
   createReadStream,
   createWriteStream,
+  fstatSync,
   fsyncSync,
   openSync,
+  readSync,
   rmSync,
 } from 'node:fs'
 import { Readable } from 'node:stream'
@@ -14,6 +16,8 @@ import { VivimError } from '../../schema/errors.ts'
 
 /** scrypt with N = 2^17, r = 8: 128 MiB and about half a second for each guess. */
 const WORK_FACTOR = 17
+/** Under a passphrase a header is some 150 bytes. */
+const HEADER_BYTES = 1_024
 
 /** Encrypts a file as age v1 (C2SP) under a passphrase; the result is new, 0600 and durable. @throws VivimError */
 export async function encryptFile(from: string, to: string, passphrase: string): Promise<void> {
@@ -30,7 +34,7 @@ export async function decryptFile(from: string, to: string, passphrase: string):
   const age = new Decrypter()
   age.addPassphrase(passphrase)
   const descriptor = openPlain(from)
-  const source = createReadStream('', { fd: descriptor })
+  const source = createReadStream('', { fd: descriptor, start: 0 })
   try {
     await write(to, async () => age.decrypt(Readable.toWeb(source) as ReadableStream<Uint8Array>))
   } catch (error) {
@@ -43,12 +47,26 @@ export async function decryptFile(from: string, to: string, passphrase: string):
   }
 }
 
-/** @throws VivimError `NotFound`; a link or a folder is not followed */
+/** @throws VivimError `NotFound` for what is no plain file, a link among them; `Corrupt` for what does not begin like a backup */
 function openPlain(path: string): number {
+  let descriptor: number
   try {
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+    // To open a pipe would wait for its writer, and nothing ends that.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (cause) {
     throw new VivimError('NotFound', 'That backup cannot be opened.', { cause })
+  }
+  try {
+    if (!fstatSync(descriptor).isFile()) throw new VivimError('NotFound', 'That backup is not a file.')
+    // The reader takes a line into memory whole, however long.
+    const start = Buffer.alloc(HEADER_BYTES)
+    const length = readSync(descriptor, start, 0, start.length, 0)
+    if (!start.subarray(0, length).includes('\n--- '))
+      throw new VivimError('Corrupt', 'That file is not a backup.')
+    return descriptor
+  } catch (error) {
+    closeSync(descriptor)
+    throw error
   }
 }
 
