@@ -35,7 +35,8 @@ export interface ListedItem {
 }
 
 export type MailboxAnswer =
-  | { readonly type: 'hello'; readonly nonce: Uint8Array }
+  /** `time`: what the keeper calls now, milliseconds UTC; one of an older program does not say. */
+  | { readonly type: 'hello'; readonly nonce: Uint8Array; readonly time: number | undefined }
   | { readonly type: 'token'; readonly token: Uint8Array; readonly until: number }
   /** Done; the number is that of a deposit, else 0. */
   | { readonly type: 'done'; readonly number: number }
@@ -111,7 +112,7 @@ export function encodeMailboxAnswer(answer: MailboxAnswer): Uint8Array {
 function fieldsOfAnswer(answer: MailboxAnswer): Cbor[] {
   switch (answer.type) {
     case 'hello':
-      return [answer.nonce]
+      return answer.time === undefined ? [answer.nonce] : [answer.nonce, answer.time]
     case 'token':
       return [answer.token, answer.until]
     case 'done':
@@ -128,7 +129,8 @@ function fieldsOfAnswer(answer: MailboxAnswer): Cbor[] {
 /** @throws for what is no answer */
 export function decodeMailboxAnswer(frame: Uint8Array): MailboxAnswer {
   const [type, a, b] = fieldsOf(frame)
-  if (type === ANSWER.hello && isBytes(a, NONCE_BYTES)) return { type: 'hello', nonce: a }
+  if (type === ANSWER.hello && isBytes(a, NONCE_BYTES))
+    return { type: 'hello', nonce: a, time: isNumber(b) ? b : undefined }
   if (type === ANSWER.token && isBytes(a) && isNumber(b)) return { type: 'token', token: a, until: b }
   if (type === ANSWER.done && isNumber(a)) return { type: 'done', number: a }
   if (type === ANSWER.item && isBytes(a)) return { type: 'item', sealed: a }

@@ -135,7 +135,7 @@ export class MailboxKeeper {
       if (visit.nonces) throw new VivimError('Conflict')
       const nonce = new Uint8Array(randomBytes(NONCE_BYTES))
       visit.nonces = [question.nonce, nonce]
-      return { type: 'hello', nonce }
+      return { type: 'hello', nonce, time: this.#options.now() }
     }
     if (!visit.nonces) throw new VivimError('Unauthorized')
     if (question.type === 'token') return this.#token(visit, question)

@@ -147,6 +147,8 @@ export class MailboxService {
       user.dirty = false
       const present = party()
       if (!present) return
+      if (visit.time !== undefined && present.others.some(({ connected }) => !connected))
+        await replicate('keeperTime', { time: visit.time })
       for (const device of present.others) {
         const left = user.left.get(device.deviceDid) ?? new LeftFor()
         user.left.set(device.deviceDid, left)

@@ -33,6 +33,9 @@ export class MailboxVisit {
   readonly #signal: AbortSignal
   readonly #ends: { readonly member: string; readonly keeper: string; readonly nonces: readonly Uint8Array[] }
 
+  /** What the keeper called now when the visit began, milliseconds UTC. */
+  readonly time: number | undefined
+
   /** The mailbox that is open for deposits, in hex. */
   #opened: string | undefined
 
@@ -41,9 +44,11 @@ export class MailboxVisit {
     signal: AbortSignal,
     member: string,
     nonces: readonly [Uint8Array, Uint8Array],
+    time: number | undefined,
   ) {
     this.#stream = stream
     this.#signal = signal
+    this.time = time
     this.#ends = { member, keeper: stream.peerId, nonces }
   }
 
@@ -59,7 +64,7 @@ export class MailboxVisit {
       const nonce = random(NONCE_BYTES)
       const answer = await ask(stream, { type: 'hello', nonce }, signal)
       if (answer.type !== 'hello') throw unexpected()
-      return new MailboxVisit(stream, signal, network.peerId, [nonce, answer.nonce])
+      return new MailboxVisit(stream, signal, network.peerId, [nonce, answer.nonce], answer.time)
     } catch (error) {
       stream.abort('no keeper')
       throw error

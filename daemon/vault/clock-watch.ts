@@ -26,6 +26,11 @@ export class ClockWatch {
     else this.#options.peers?.tell(device, ms)
   }
 
+  /** @param ms what the keeper of mailboxes calls now, milliseconds UTC */
+  hearKeeper(ms: number): void {
+    this.#options.peers?.tellKeeper(ms)
+  }
+
   /** The highest stamp that may be given now; ms. */
   limit(): number {
     const { peers, hasOthers, newest } = this.#options
@@ -33,7 +38,10 @@ export class ClockWatch {
     const { median } = peers
     if (median !== undefined) return median + LIMITS.clockAheadMs
     const { ms } = newest()
-    return ms === 0 ? Infinity : ms + LIMITS.clockAloneMs
+    if (ms === 0) return Infinity
+    // Devices that meet through mailboxes alone would, after a day without a word, keep everything back for ever. The
+    // word of a keeper, who is none of them, lets stamps pass and takes none back.
+    return Math.max(ms + LIMITS.clockAloneMs, (peers.keeper ?? 0) + LIMITS.clockAheadMs)
   }
 
   /** Whether other devices are there to compare with. */

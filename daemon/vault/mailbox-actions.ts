@@ -20,11 +20,17 @@ export interface LeftAtKeeper {
 export interface MailboxActions {
   /** Logs of others than that device, beyond what it acknowledged. */
   beyond(params: { readonly device: Uint8Array }): readonly LogBeyond[]
+  /** What the keeper calls now, milliseconds UTC: writes that waited for somebody to compare clocks with may go. */
+  keeperTime(params: { readonly time: number }): null
   /** Shown to people until the database closes. */
   leftAtKeeper(params: { readonly device: Uint8Array; readonly left: LeftAtKeeper }): null
 }
 
-export function mailboxActions(vault: OpenVault, cursors: SyncCursors): MailboxActions {
+export function mailboxActions(
+  vault: OpenVault,
+  cursors: SyncCursors,
+  settleClock: () => void,
+): MailboxActions {
   return {
     beyond: ({ device }) => {
       const logs = new Map(vault.logs.list(vault.space).map((log) => [log.ref, log]))
@@ -35,6 +41,11 @@ export function mailboxActions(vault: OpenVault, cursors: SyncCursors): MailboxA
         const { device: author, incarnation } = log
         return [{ device: author, incarnation, sequence: sequence - before, head: head - before }]
       })
+    },
+    keeperTime: ({ time }) => {
+      vault.clockWatch.hearKeeper(time)
+      settleClock()
+      return null
     },
     leftAtKeeper: ({ device, left }) => {
       cursors.noteLeft(device, left)

@@ -4,6 +4,8 @@ export class PeerClock {
   /** By device in hex: its time less the time that had passed here. */
   readonly #readings = new Map<string, number>()
 
+  #keeper: number | undefined
+
   /** @param elapsed milliseconds since any moment, whatever happens to the time of day */
   constructor(elapsed: () => number) {
     this.#elapsed = elapsed
@@ -16,6 +18,16 @@ export class PeerClock {
 
   forget(device: Uint8Array): void {
     this.#readings.delete(Buffer.from(device).toString('hex'))
+  }
+
+  /** @param ms what the keeper of this device's mailboxes calls now, milliseconds UTC */
+  tellKeeper(ms: number): void {
+    this.#keeper = ms - this.#elapsed()
+  }
+
+  /** Milliseconds UTC; undefined until it told. */
+  get keeper(): number | undefined {
+    return this.#keeper === undefined ? undefined : this.#keeper + this.#elapsed()
   }
 
   /** Milliseconds UTC; of two readings in the middle the later one. Undefined while nobody is connected. */

@@ -147,7 +147,7 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
   }
   return {
     ...auditActions(vault, options.audit, remake),
-    ...mailboxActions(vault, cursors),
+    ...mailboxActions(vault, cursors, () => settleClock(options)),
     copyTo: ({ path }) => {
       vault.database.copyTo(path)
       return null

@@ -52,6 +52,7 @@ const codeOf = async (work: Promise<unknown>) => ((await failureOf(work)) as { c
 describe('a keeper of mailboxes', () => {
   it('takes from a registered device, and gives to whoever holds the key', async () => {
     const { visit, begin, token } = await world()
+    expect(visit.time).toBe(1_000)
     await visit.open(ID, SEED, await token())
     await visit.deposit(bytes(7, 500))
     await visit.deposit(bytes(8, 500))

@@ -186,6 +186,29 @@ describe('a device whose clock is ahead of the others', () => {
     expect(kept(one)).toHaveLength(0)
   })
 
+  test('and that meets the others through mailboxes alone goes by what the keeper calls now', async () => {
+    using all = pairedVaults(2, { watched: true })
+    const [one, two] = all.vaults as [PairedVault, PairedVault]
+    put(one, insert('a'))
+    await expectAlike(all.vaults)
+    for (const vault of all.vaults) vault.time += 3 * DAY
+    put(one, insert('b'))
+    put(two, insert('c'))
+    await expect(expectAlike(all.vaults)).rejects.toThrow()
+    const truth = one.time
+    one.wrongBy = YEAR
+    one.replica.keeperTime({ time: truth })
+    expect(kept(one)).toHaveLength(1)
+    one.wrongBy = 0
+    for (const vault of all.vaults) vault.replica.keeperTime({ time: truth })
+    for (const vault of all.vaults) expect(kept(vault)).toHaveLength(0)
+    await expectAlike(all.vaults)
+    expect([titleOf(two, 'b'), titleOf(one, 'c')]).toEqual(['title of b', 'title of c'])
+    // It takes nothing back, whatever it says.
+    one.replica.keeperTime({ time: 0 })
+    expect(one.vault.voids.runs()).toEqual([])
+  })
+
   test('shows texts again as they were, characters of two halves whole', async () => {
     using all = pairedVaults(2, { watched: true })
     const [one, two] = all.vaults as [PairedVault, PairedVault]
