@@ -4,6 +4,7 @@ import type { AccessLog } from './identity/access-log.ts'
 import type { AppGrants } from './identity/app-grants.ts'
 import type { AuthChallenges } from './identity/auth-challenges.ts'
 import type { AuthGateway } from './identity/auth-gateway.ts'
+import type { MasterMembership } from './master/master-membership.ts'
 import type { MasterService } from './master/master-service.ts'
 import type { Network } from './network/network.ts'
 import type { PairingService } from './pairing/pairing-service.ts'
@@ -37,6 +38,7 @@ export interface NodeContext {
   readonly pairing: Pick<PairingService, 'start' | 'join' | 'confirm' | 'status' | 'cancel' | 'list'>
   readonly network: Pick<Network, 'peerId' | 'state'>
   readonly master: Pick<MasterService, 'status' | 'find' | 'newGeneration'>
+  readonly membership: MasterMembership
   readonly backups: Pick<Backups, 'create' | 'verify' | 'restore'>
   revokeDevice(did: string, params: Params<'devices.revoke'>): Promise<Result<'devices.revoke'>>
   /** Values of the counters by name. */

@@ -20,6 +20,7 @@ import { Lifecycle, type LifecycleLog } from './lifecycle.ts'
 import { ANY_ADDRESS } from './listen-address.ts'
 import { acquireDataLock } from './lock.ts'
 import { startMailboxes } from './mailbox/start-mailboxes.ts'
+import { masterMembership } from './master/master-membership.ts'
 import { MasterService } from './master/master-service.ts'
 import { documentsOf, Registration } from './master/registration.ts'
 import { Metrics } from './metrics.ts'
@@ -337,6 +338,7 @@ async function start(
     },
     network,
     master,
+    membership: masterMembership(config, master, () => void registerAll(users, registration, syncLog)),
     backups: new Backups({
       users,
       currentKeys: (keys) => sync.enrollingKeys(keys),
@@ -349,7 +351,7 @@ async function start(
     counters: () => metrics.counters(),
     status: () => ({
       version,
-      role,
+      role: master.role,
       peerId,
       pid: process.pid,
       startedAt,

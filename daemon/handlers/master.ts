@@ -6,9 +6,12 @@ import type { NodeContext } from '../node-context.ts'
 
 export function masterHandlers({
   master,
-}: Pick<NodeContext, 'master'>): Pick<Handlers, 'master.status' | 'master.newGeneration' | 'master.lookup'> {
+  membership,
+}: Pick<NodeContext, 'master' | 'membership'>): Pick<Handlers, Extract<keyof Handlers, `master.${string}`>> {
   return {
     'master.status': () => master.status(),
+    'master.join': ({ address }) => membership.join(address),
+    'master.leave': () => membership.leave(),
     'master.newGeneration': () => master.newGeneration(),
     'master.lookup': async ({ did }, { signal }) => {
       const entry = await master.find(did, signal)

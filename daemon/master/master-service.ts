@@ -1,62 +1,20 @@
-import type { KeyObject } from 'node:crypto'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { VivimError } from '../../schema/errors.ts'
-import { LIMITS } from '../../schema/limits.ts'
 import type { Result } from '../../schema/methods/index.ts'
-import { publicKeyBytes } from '../identity/ed25519.ts'
 import type { Random } from '../identity/key-wrapping.ts'
-import { publicKeyOfPeer } from '../identity/node-key.ts'
-import type { Network } from '../network/network.ts'
-import { HealthWatch } from './health-watch.ts'
 import type { JoinAddress } from './join-address.ts'
-import { HeadExchange } from './log/head-exchange.ts'
-import { LogReader } from './log/log-reader.ts'
 import { logReport } from './log/log-report.ts'
 import type { LogState } from './log/stored-log.ts'
-import type { MasterLog } from './master-log.ts'
+import { MasterLink, type MasterLinkOptions, type MasterPlace } from './master-link.ts'
 import { Outbox } from './outbox.ts'
-import { OutboxPublisher } from './outbox-publisher.ts'
-import type { OwnMasterOptions } from './own-master.ts'
-import { PublishedRecords } from './published-records.ts'
 import { checkedRecord, type RecordKind } from './record-kinds.ts'
-import type { Registry, RegistryEntry } from './registry.ts'
-import { REGISTRY_PROTOCOL, REGISTRY_STREAM } from './registry-frames.ts'
-import { RemoteRegistry } from './remote-registry.ts'
+import type { RegistryEntry } from './registry.ts'
 
-export interface MasterServiceOptions {
-  readonly role: 'solo' | 'member' | 'bootstrap'
-  /** Of a member: its bootstrap node. */
-  readonly join?: JoinAddress | undefined
-  /** Of a bootstrap node: somebody else's PostgreSQL in place of one of its own. */
-  readonly databaseUrl?: string | undefined
-  /** `<home>/master`; made when absent, 0700. */
-  readonly folder: string
-  readonly network: Pick<Network, 'peerId' | 'multiaddrs' | 'handle' | 'unhandle' | 'open' | 'onPeer'>
-  /** The node's own key, of which the network's peer id is a form. */
-  readonly nodeKey: KeyObject
-  /** Nodes of the other devices of this node's people that are connected. */
-  readonly ownPeers: () => readonly string[]
-  /** How often heads are compared; for tests. */
-  readonly headsEveryMs?: number
-  readonly log: MasterLog
-  /** Milliseconds UTC. */
-  readonly now: () => number
+export interface MasterServiceOptions extends MasterPlace, MasterLinkOptions {
   readonly random: Random
-  readonly count: (name: string) => void
-  /** How the bootstrap role runs its PostgreSQL; for tests. */
-  readonly postgres?: OwnMasterOptions['postgres']
 }
 
 export type MasterState = Result<'node.status'>['master']
-
-/** The registry this node uses, with its beginning and its end. */
-interface Side extends Registry {
-  start(): Promise<void>
-  stop(): Promise<void>
-  count?(): Promise<{ users: number; devices: number }>
-  newGeneration?(generation: number): Promise<LogState>
-}
 
 /**
  * What this node tells the registry and asks of it. Nothing local waits for a master: records to publish are kept until
@@ -66,87 +24,67 @@ export class MasterService {
   readonly #options: MasterServiceOptions
   readonly #outbox: Outbox
   readonly #listeners = new Set<() => void>()
-  #side: Side | undefined
-  #publisher: OutboxPublisher | undefined
-  #reader: LogReader | undefined
-  #published: PublishedRecords | undefined
-  #exchange: HeadExchange | undefined
-  #watch: HealthWatch | undefined
-  #stopListening: () => void = () => {}
+  #place: MasterPlace
+  #link: MasterLink | undefined
+  #moving: Promise<void> = Promise.resolve()
 
   constructor(options: MasterServiceOptions) {
+    const { role, join: address, databaseUrl } = options
     this.#options = options
+    this.#place = { role, join: address, databaseUrl }
     this.#outbox = new Outbox(join(options.folder, 'outbox'), options.log)
   }
 
   /** Never fails for want of a master. A PostgreSQL of our own is waited for, within bounds. */
   async start(): Promise<void> {
-    const side = await this.#makeSide()
-    if (!side) return
-    const {
-      role,
-      databaseUrl,
-      log,
-      count,
-      now,
-      network,
-      join: address,
-      ownPeers,
-      headsEveryMs,
-    } = this.#options
-    this.#side = side
-    const reader = this.#readerOf(side)
-    const published = new PublishedRecords({
-      folder: join(this.#options.folder, 'published'),
+    const parts = {
+      ...this.#options,
       outbox: this.#outbox,
-      reader,
-      log,
-      count,
-      onAgain: () => this.#publisher?.hurry(),
-    })
-    this.#reader = reader
-    this.#published = published
-    this.#publisher = new OutboxPublisher({
-      outbox: this.#outbox,
-      registry: side,
-      log,
-      count,
       chance: this.#chance,
-      onTaken: (record) => published.took(record),
-      onEmpty: () => void published.audit(),
-    })
-    this.#exchange = new HeadExchange({
-      network,
-      reader,
-      peers: ownPeers,
-      count,
-      ...(headsEveryMs === undefined ? {} : { everyMs: headsEveryMs }),
-    })
-    this.#watch = new HealthWatch({
-      ping: (signal) => side.ping(signal),
-      now,
-      onChange: (online) => this.#changed(online),
-    })
-    this.#stopListening = network.onPeer((peerId) => {
-      if (peerId === address?.peerId) void this.#watch?.look()
-    })
-    const first = side.start().then(() => this.#watch?.look())
-    // What is elsewhere may take its time.
-    if (role !== 'bootstrap' || databaseUrl !== undefined) return
-    await Promise.race([first, delay(LIMITS.masterStartMs, undefined, { ref: false })])
+      onChange: () => this.#changed(),
+    }
+    this.#link = await MasterLink.to(this.#place, parts)
+    await this.#link?.start()
   }
 
   /** Never throws. Records that wait are on the disk. */
   async stop(): Promise<void> {
-    this.#stopListening()
-    this.#exchange?.stop()
-    await Promise.all([this.#publisher?.stop(), this.#watch?.stop(), this.#published?.stop()])
-    await this.#side?.stop()
+    await this.#moving
+    await this.#link?.stop()
+  }
+
+  get role(): MasterPlace['role'] {
+    return this.#place.role
+  }
+
+  /**
+   * Becomes a member of that master, or of none; users, keys and data stay. What the one before had taken is published
+   * again at the next. @throws VivimError `Conflict` for a bootstrap node, which keeps a registry itself
+   */
+  async moveTo(address: JoinAddress | undefined): Promise<void> {
+    if (this.#place.role === 'bootstrap')
+      throw new VivimError(
+        'Conflict',
+        'A bootstrap node keeps the registry itself: it joins and leaves nobody.',
+      )
+    const move = this.#moving.then(() => this.#moveTo(address))
+    this.#moving = move.catch(() => {})
+    await move
+  }
+
+  async #moveTo(address: JoinAddress | undefined): Promise<void> {
+    const link = this.#link
+    if (address?.peerId !== this.#place.join?.peerId) link?.published.publishAgain()
+    this.#link = undefined
+    await link?.stop()
+    this.#place = { role: address ? 'member' : 'solo', join: address }
+    await this.start()
+    this.#changed()
   }
 
   /** For `node.status`. */
   state(): MasterState {
-    const watch = this.#watch
+    const watch = this.#link?.watch
     return watch ? { state: watch.online ? 'online' : 'offline', since: watch.since } : { state: 'none' }
   }
 
@@ -158,7 +96,7 @@ export class MasterService {
 
   /** The network came up or went: looks at once. */
   networkChanged(): void {
-    void this.#watch?.look()
+    void this.#link?.watch.look()
   }
 
   /**
@@ -167,22 +105,22 @@ export class MasterService {
    */
   async publish(kind: RecordKind, bytes: Uint8Array): Promise<void> {
     const record = checkedRecord({ kind, bytes })
-    if (this.#published?.has(record)) return
+    if (this.#link?.published.has(record)) return
     this.#outbox.add(kind, bytes)
-    this.#publisher?.hurry()
+    this.#link?.hurry()
   }
 
   /** A user was deleted: what waits about them is not published. */
   forget(did: string): void {
     this.#outbox.forget(did)
-    this.#published?.forget(did)
+    this.#link?.published.forget(did)
   }
 
   /** What the master knows of a DID; only what is signed by them. @throws VivimError `Unavailable`, `RateLimited` */
   async find(did: string, signal?: AbortSignal): Promise<RegistryEntry | undefined> {
-    if (this.#reader) return this.#reader.find(did, signal)
+    if (this.#link) return this.#link.reader.find(did, signal)
     throw new VivimError('Unavailable', 'This node has no master.', {
-      hint: '`vivimd init --join MULTIADDR` makes it a member of one.',
+      hint: '`vivimd master join MULTIADDR` makes it a member of one.',
     })
   }
 
@@ -191,18 +129,20 @@ export class MasterService {
    * @throws VivimError `Conflict` unless this is a bootstrap node, `Unavailable`
    */
   async newGeneration(): Promise<LogState> {
-    if (!this.#side?.newGeneration)
+    const link = this.#link
+    if (!link?.side.newGeneration)
       throw new VivimError('Conflict', 'This node keeps no registry: only its operator can begin it anew.')
-    const state = await this.#side.newGeneration((this.#reader?.head?.generation ?? 0) + 1)
-    await this.#reader?.refresh()
+    const state = await link.side.newGeneration((link.reader.head?.generation ?? 0) + 1)
+    await link.reader.refresh()
     return state
   }
 
   /** For `master.status`. */
   async status(): Promise<Result<'master.status'>> {
-    const { role, join: address } = this.#options
+    const { role, join: address } = this.#place
+    const link = this.#link
     const state = this.state()
-    const problem = state.state === 'offline' ? this.#watch?.problem : undefined
+    const problem = state.state === 'offline' ? link?.watch.problem : undefined
     return {
       role,
       ...state,
@@ -210,91 +150,13 @@ export class MasterService {
       ...(role === 'bootstrap' ? { address: this.#ownAddress() } : {}),
       ...(address === undefined ? {} : { joined: address.text }),
       waiting: this.#outbox.size,
-      ...(this.#reader ? { log: logReport(this.#reader.report(), role) } : {}),
-      ...(state.state === 'online' ? await this.#counts() : {}),
+      ...(link ? { log: logReport(link.reader.report(), role) } : {}),
+      ...(state.state === 'online' ? await link?.side.count?.().catch(() => ({})) : {}),
     }
   }
 
-  async #makeSide(): Promise<Side | undefined> {
-    const {
-      role,
-      join: address,
-      network,
-      count,
-      folder,
-      databaseUrl,
-      log,
-      now,
-      postgres,
-      nodeKey,
-    } = this.#options
-    const onForged = (did: string) => this.#reader?.forged(did)
-    if (role === 'bootstrap') {
-      // PostgreSQL's client is loaded only where it is used.
-      const { OwnMaster } = await import('./own-master.ts')
-      const chance = this.#chance
-      const onNews = () => void this.#watch?.look()
-      return new OwnMaster({
-        folder,
-        databaseUrl,
-        instanceKey: nodeKey,
-        onForged,
-        network,
-        log,
-        now,
-        chance,
-        count,
-        onNews,
-        ...(postgres === undefined ? {} : { postgres }),
-      })
-    }
-    if (!address) return undefined
-    const remote = new RemoteRegistry({
-      open: (signal) => network.open(address, REGISTRY_PROTOCOL, { ...REGISTRY_STREAM, signal }),
-      count,
-      onForged,
-    })
-    return Object.assign(remote, { start: async () => {}, stop: async () => remote.close() })
-  }
-
-  /** Who signs its log is in the address that a member was given. */
-  #readerOf(side: Side): LogReader {
-    const { folder, network, nodeKey, join: address, now, log, count } = this.#options
-    const peerId = address?.peerId ?? network.peerId
-    return new LogReader({
-      file: join(folder, 'registry-reader.json'),
-      instance: {
-        peerId,
-        publicKey: (address && publicKeyOfPeer(address.peerId)) ?? publicKeyBytes(nodeKey),
-      },
-      registry: side,
-      now,
-      log,
-      count,
-      onGeneration: () => this.#published?.publishAgain(),
-    })
-  }
-
-  #changed(online: boolean): void {
-    const { log } = this.#options
-    if (online) log.info({ waiting: this.#outbox.size }, 'the master is online')
-    else log.warn({ problem: this.#watch?.problem }, 'the master is offline')
-    if (online) {
-      this.#publisher?.hurry()
-      void this.#published?.audit()
-      void this.#lookAtLog()
-    }
+  #changed(): void {
     for (const listener of [...this.#listeners]) listener()
-  }
-
-  /** And at what own devices saw of it. */
-  async #lookAtLog(): Promise<void> {
-    await this.#reader?.refresh().catch(() => {})
-    await this.#exchange?.exchange()
-  }
-
-  async #counts(): Promise<{ users?: number; devices?: number }> {
-    return (await this.#side?.count?.().catch(() => undefined)) ?? {}
   }
 
   /** One that others can use, if there is one. */

@@ -35,7 +35,7 @@ export interface OwnMasterOptions {
   readonly onNews: () => void
   /** A row about a DID was signed by nobody who may. */
   readonly onForged: (did: string) => void
-  readonly postgres?: Omit<EmbeddedPostgresOptions, 'folder' | 'log' | 'chance'>
+  readonly postgres?: Omit<EmbeddedPostgresOptions, 'folder' | 'log' | 'chance'> | undefined
 }
 
 /** The bootstrap side: a PostgreSQL, the registry in it, and the protocol that members reach it by. */

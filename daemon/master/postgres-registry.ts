@@ -122,6 +122,8 @@ export class PostgresRegistry implements Registry {
   async witness(since: Since | null, leaves: readonly Uint8Array[], signal?: AbortSignal): Promise<Witness> {
     const { database, instanceKey, now } = this.#options
     const work = database.transaction(async (query) => {
+      // The operator may begin the log anew meanwhile: what is read is of one moment.
+      await query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ', [])
       let state = await readState(query)
       if (state.generation === 0) state = await this.#begun(query)
       const { generation, size } = state

@@ -16,6 +16,13 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['paths', 'say where everything is', async () => (await import('./commands/paths.ts')).paths],
       ['master', 'show the master of this node and what waits for it', master('status')],
       ['master lookup', 'ask the master about a DID', master('lookup')],
+      ['master join', 'become a member of a bootstrap node', master('join')],
+      ['master leave', 'be a member of no master', master('leave')],
+      [
+        'master new-generation',
+        'begin the log of this master anew after a restore',
+        master('new-generation'),
+      ],
       ['network', 'say whether others can reach this node, and why not', network('status')],
       ['config list', 'show every setting and where it comes from', config('list')],
       ['config get', 'show one setting', config('get')],

@@ -49,6 +49,24 @@ export const masterMethods = {
     errors: [],
     examples: [{ title: 'Status', params: {} }],
   }),
+  'master.join': defineMethod({
+    summary:
+      'Become a member of a bootstrap node; users, keys and data stay, and what waits is published there.',
+    access: 'owner',
+    params: z.strictObject({ address: z.string().max(400) }),
+    result: z.object({ role: z.enum(['solo', 'member']), joined: z.string().optional(), waiting: z.int() }),
+    errors: ['InvalidParams', 'Conflict'],
+    examples: [],
+    positional: ['address'],
+  }),
+  'master.leave': defineMethod({
+    summary: 'Be a member of no master any more; what is registered stays there, and nothing here changes.',
+    access: 'owner',
+    params: NoParams,
+    result: z.object({ role: z.enum(['solo', 'member']), joined: z.string().optional(), waiting: z.int() }),
+    errors: ['Conflict'],
+    examples: [],
+  }),
   'master.newGeneration': defineMethod({
     summary: 'Begin the log of this master anew, after its database was restored from a copy.',
     access: 'owner',

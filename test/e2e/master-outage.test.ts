@@ -139,14 +139,28 @@ describe('without a master', { timeout: 300_000 }, () => {
 
     const { master, address } = await laterMaster()
     await master.boot()
-    await node.stop()
-    await init(node, '--join', address)
-    await node.boot()
+    const wrong = node.run('master', 'join', '/ip4/127.0.0.1/tcp/1')
+    expect(wrong.status).not.toBe(0)
+    const joined = node.run('master', 'join', address)
+    expect(joined.status, joined.stderr).toBe(0)
+    expect(joined.stdout).toContain('member of')
     const hub = await master.client()
     await eventually('the registration', async () => (await devicesOf(hub, did)) > 0, 60_000)
     const again = await node.client()
     await eventually('an empty outbox', async () => (await again.call('master.status')).waiting === 0, 60_000)
     expect(await hub.call('master.status')).toMatchObject({ users: 6 })
+
+    // It is one at its next start too, until it leaves.
+    await node.stop()
+    await node.boot()
+    const member = await node.client()
+    expect((await member.call('node.status')).role).toBe('member')
+    expect(node.run('master', 'leave').status).toBe(0)
+    expect((await member.call('node.status')).master).toEqual({ state: 'none' })
+    expect((await member.call('master.status')).waiting).toBeGreaterThanOrEqual(12)
+    await node.stop()
+    await node.boot()
+    expect((await (await node.client()).call('node.status')).role).toBe('solo')
   })
 
   test('one whose address answers nothing is offline, and everything local works', async () => {

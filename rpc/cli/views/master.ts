@@ -54,3 +54,10 @@ export function lookupView({ did, displayName, devices }: Result<'master.lookup'
   const rows = devices.map(({ deviceDid, sequence }) => [deviceDid, date(sequence)])
   return `${who}\n${rows.length === 0 ? 'No devices.\n' : table(['DEVICE', 'SIGNED'], rows, style)}`
 }
+
+export function membershipView({ joined, waiting }: Result<'master.join'>): string {
+  const kept = waiting === 0 ? '' : ` ${count(waiting, 'record')} to be published.`
+  return joined === undefined
+    ? `This node is a member of no master.${kept}\n`
+    : `This node is a member of ${oneLine(joined)}.${kept}\n`
+}

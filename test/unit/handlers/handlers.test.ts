@@ -71,6 +71,10 @@ beforeEach(() => {
         lastRestart: undefined,
       }),
     },
+    membership: {
+      join: async (address) => ({ role: 'member', joined: address, waiting: 0 }),
+      leave: async () => ({ role: 'solo', waiting: 0 }),
+    },
     master: {
       status: async () => ({ role: 'solo', state: 'none', waiting: 0 }),
       find: async () => undefined,

@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { masterHandlers } from '../../../daemon/handlers/master.ts'
 import { privateKeyOfSeed } from '../../../daemon/identity/ed25519.ts'
+import { MasterDatabase } from '../../../daemon/master/database.ts'
+import { POSTGRES_USER } from '../../../daemon/master/embedded/cluster.ts'
 import { readPostmaster } from '../../../daemon/master/embedded/postmaster.ts'
+import { SOCKET_NUMBER } from '../../../daemon/master/embedded/socket-folder.ts'
 import { readJoinAddress } from '../../../daemon/master/join-address.ts'
+import type { MasterMembership } from '../../../daemon/master/master-membership.ts'
 import { MasterService, type MasterServiceOptions } from '../../../daemon/master/master-service.ts'
 import { METHODS } from '../../../schema/methods/index.ts'
 import { type TestNetwork, TestNetworks } from '../network/test-networks.ts'
@@ -58,9 +62,10 @@ async function bootstrap(options: Partial<Options> = {}) {
 async function memberOf(network: TestNetwork, options: Partial<Options> = {}) {
   const own = options.network ?? (await networks.start())
   const join = readJoinAddress(network.multiaddrs()[0]!)
-  const service = make({ role: 'member', join, ...options, network: own })
+  const folder = options.folder ?? temporary.folder()
+  const service = make({ role: 'member', join, ...options, network: own, folder })
   await service.start()
-  return { network: own, service, join }
+  return { network: own, service, join, folder }
 }
 
 const isOnline = (service: MasterService) => () => service.state().state === 'online'
@@ -229,6 +234,26 @@ describe('a member', () => {
     await eventually('it is published', async () => (await waiting(service)) === 0)
   })
 
+  it('joins, moves to another master and leaves while it runs: nothing of it is lost', async () => {
+    const [one, two] = [await bootstrap(), await bootstrap()]
+    const own = await networks.start()
+    const node = make({ network: own })
+    await node.start()
+    await node.publish('user', ann.record(1))
+    await node.publish('device', ann.document())
+    const addressOf = ({ network }: typeof one) => readJoinAddress(network.multiaddrs()[0]!)
+    for (const master of [one, two]) {
+      await node.moveTo(addressOf(master))
+      await eventually('all is published', async () => (await waiting(node)) === 0)
+      expect(await node.status()).toMatchObject({ role: 'member', joined: addressOf(master).text })
+      expect((await master.service.find(ann.did))?.devices).toEqual([ann.document()])
+    }
+    await node.moveTo(undefined)
+    expect(await node.status()).toEqual({ role: 'solo', state: 'none', waiting: 2 })
+    expect(await failureOf(node.find(ann.did))).toMatchObject({ code: 'Unavailable' })
+    expect(await failureOf(one.service.moveTo(undefined))).toMatchObject({ code: 'Conflict' })
+  })
+
   it('does not publish a person who was deleted', async () => {
     const network = await networks.start()
     const { service: member } = await memberOf(network)
@@ -261,7 +286,7 @@ describe('master.lookup', () => {
     await service.publish('device', ann.document({ sequence: 4 }))
     await eventually('it is published', async () => (await waiting(service)) === 0)
     const lookup = (did: string) =>
-      masterHandlers({ master: service })['master.lookup']({ did }, {
+      masterHandlers({ membership: {} as MasterMembership, master: service })['master.lookup']({ did }, {
         signal: AbortSignal.timeout(9_000),
       } as never)
     expect(METHODS['master.lookup'].result.parse(await lookup(ann.did))).toEqual({
@@ -270,5 +295,64 @@ describe('master.lookup', () => {
       devices: [{ deviceDid: ann.deviceDid(), sequence: 4 }],
     })
     expect(await failureOf(lookup(bob.did) as Promise<unknown>)).toMatchObject({ code: 'NotFound' })
+  })
+})
+
+describe('the log of a master', () => {
+  const trustOf = async (service: MasterService) => (await service.status()).log?.trust
+  const findingsOf = async (service: MasterService) =>
+    (await service.status()).log?.findings.map(({ kind }) => kind)
+
+  /** Rows of the master, edited behind its back. */
+  async function edit(folder: string, sql: string): Promise<void> {
+    // The fifth line names the folder of its socket.
+    const host = readFileSync(join(folder, 'postgres/postmaster.pid'), 'utf8').split('\n')[4]!
+    const database = new MasterDatabase({
+      connection: { host, port: SOCKET_NUMBER, user: POSTGRES_USER, database: 'postgres' },
+      log,
+    })
+    await database.query(sql)
+    await database.close()
+  }
+
+  it('is compared by devices of one person, and with nobody else', async () => {
+    const { network } = await bootstrap()
+    const [one, two, stranger] = await Promise.all([networks.start(), networks.start(), networks.start()])
+    const known = [one.peerId, two.peerId]
+    const ownPeers = (own: TestNetwork) => () => known.filter((peerId) => peerId !== own.peerId)
+    const options = (own: TestNetwork) => ({ network: own, ownPeers: ownPeers(own), headsEveryMs: 200 })
+    await one.connect(two.target())
+    await stranger.connect(two.target())
+    const counted: string[] = []
+    const count = (name: string) => void counted.push(name)
+    const members = await Promise.all([
+      memberOf(network, options(one)),
+      memberOf(network, { ...options(two), count }),
+      memberOf(network, { network: stranger, ownPeers: () => [two.peerId], headsEveryMs: 200 }),
+    ])
+    await members[0].service.publish('user', ann.record(1))
+    for (const { service } of members.slice(0, 2))
+      await eventually('it is confirmed', async () => (await trustOf(service)) === 'confirmed')
+    await eventually('the stranger asked', () => counted.includes('master.heads.strangers'))
+    expect(await trustOf(members[2].service)).toBe('unconfirmed')
+  })
+
+  it('is missed what was dropped from it, which is published again', async () => {
+    const { network, folder, service: master } = await bootstrap()
+    const member = await memberOf(network)
+    await member.service.publish('user', ann.record(1))
+    await member.service.publish('device', ann.document())
+    await eventually('it is published', async () => (await waiting(member.service)) === 0)
+    await eventually('it is there', async () => (await member.service.find(ann.did))?.user !== undefined)
+    await edit(folder, 'DELETE FROM devices')
+    await member.service.find(ann.did)
+    expect(await findingsOf(member.service)).toEqual(['dropped'])
+    await member.service.stop()
+
+    // It looks by itself when it starts, and again and again.
+    const again = await memberOf(network, { network: member.network, folder: member.folder })
+    await eventually('it is back', async () => (await master.find(ann.did))?.devices.length === 1)
+    await again.service.find(ann.did)
+    expect(await findingsOf(again.service)).toEqual([])
   })
 })
