@@ -94,6 +94,11 @@ export function itemsOfRow({ table, key, columns }: SnapshotRow): Uint8Array[] {
   return items
 }
 
+/** A row without values, counters and texts: that it is there is all there is to say of it. */
+export function itemOfEmptyRow({ table, key }: Pick<SnapshotRow, 'table' | 'key'>): Uint8Array {
+  return encodeCanonical([table, key, []])
+}
+
 /** Items of a counter or a text, as many as its size takes; changes in the order of positions and sequences. */
 export function itemsOfShared({ table, key, column, changes }: SnapshotShared): Uint8Array[] {
   const items: Uint8Array[] = []
@@ -136,7 +141,7 @@ export function decodeItem(bytes: Uint8Array): SnapshotItem {
       }),
     }
   if (typeof key !== 'string' || key === '') throw new Error('an item without a key')
-  return { table, key, columns: listOf(list, 1, 256).map(readColumn) }
+  return { table, key, columns: listOf(list, 0, 256).map(readColumn) }
 }
 
 /** Collects items into chunks: the same items in the same order give the same chunks. */

@@ -7,6 +7,7 @@ import {
   chunkRoot,
   decodeSnapshot,
   encodeSnapshot,
+  itemOfEmptyRow,
   itemOfErased,
   itemsOfRow,
   itemsOfShared,
@@ -191,8 +192,10 @@ export class Snapshots {
     const vault = this.#vault
     for (const entity of REPLICATED_ENTITIES) {
       for (const row of factRows(vault, vault.space, entity)) {
-        yield* itemsOfRow({ table: entity.number, key: row.id, columns: columnsOf(entity, row, placeOf) })
-        yield* this.#sharedItems(entity, row.id, placeOf)
+        const name = { table: entity.number, key: row.id }
+        const items = itemsOfRow({ ...name, columns: columnsOf(entity, row, placeOf) })
+        items.push(...this.#sharedItems(entity, row.id, placeOf))
+        yield* items.length > 0 ? items : [itemOfEmptyRow(name)]
       }
       for (const { marker } of erasedMarkers(vault, vault.space, entity)) {
         const erases = vault.all<{ log: number; seq: number; at: number }>(

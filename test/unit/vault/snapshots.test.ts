@@ -181,6 +181,22 @@ describe('snapshots and floors', () => {
     expect(recoveredOf(c).list({ limit: 50 }, 5).items).toEqual([])
   })
 
+  test('a row that was made without any value stands in a snapshot', async () => {
+    using three = pairedVaults(3)
+    const { a, b, c } = await away(three.vaults)
+    put(b, { kind: 'INSERT', entity: 'Conversation', key: 'bare', values: {} })
+    meet(a, b)
+    c.time = Math.max(a.time, b.time)
+    expect(meet(a, c)).toBe(1)
+    for (const vault of [a, b, c]) {
+      expect(rows(vault).map(({ id }) => id)).toContain('bare')
+      expect(await verified(vault)).toEqual([])
+    }
+    expect(digestOf(c)).toBe(digestOf(a))
+    c.reopen()
+    expect(digestOf(c)).toBe(digestOf(a))
+  })
+
   test('two devices that hold the same make the same snapshot, byte for byte', async () => {
     using three = pairedVaults(3)
     const { a, b } = await away(three.vaults)
