@@ -131,6 +131,9 @@ export const LIMITS = {
 
   /** Messages in one captured conversation. */
   conversationMessages: 100_000,
+  /** One picture or file of a message; larger ones are named and left out. The second: what one call gives of it. */
+  attachmentBytes: 16 * 1024 * 1024,
+  attachmentPieceBytes: 512 * 1024,
   /** Messages one call adds to a conversation. */
   appendMessages: 1_000,
   /** Folders one user follows. */

@@ -2,6 +2,7 @@ import { hashOf } from '../../crdt/hash.ts'
 import type { CaptureConversation, CaptureMessage, Part, Role } from '../../schema/capture.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
+import { type Attachment, detached } from './attachments.ts'
 import { type ConversationOrigin, contentHashOf } from './ids.ts'
 import type { SecretSealer } from './secret-sealer.ts'
 
@@ -20,6 +21,8 @@ export interface CanonicalMessage {
   /** Secrets of the parts. */
   readonly sealed: Uint8Array | undefined
   readonly metadataJson: string | null
+  /** Bytes its parts name by hash. */
+  readonly attachments: readonly Attachment[]
 }
 
 export interface CanonicalConversation {
@@ -76,7 +79,14 @@ export function canonicalConversation(
 }
 
 function canonicalMessage(message: CaptureMessage, sealer: SecretSealer): CanonicalMessage {
-  const partsJson = JSON.stringify(message.parts.map((part) => canonicalPart(part, sealer)))
+  const attachments = new Map<string, Attachment>()
+  const parts = message.parts.map((source) => {
+    const { part, attachment, about } = detached(source)
+    if (attachment) attachments.set(attachment.hash, attachment)
+    const canonical = canonicalPart(part, sealer)
+    return about ? { ...canonical, metadata: { ...canonical.metadata, ...about } } : canonical
+  })
+  const partsJson = JSON.stringify(parts)
   const sealed = sealer.take()
   return {
     originalId: sealer.id(message.id),
@@ -90,6 +100,7 @@ function canonicalMessage(message: CaptureMessage, sealer: SecretSealer): Canoni
     contentHash: contentHashOf(partsJson),
     sealed,
     metadataJson: metadataJson(message.metadata, sealer),
+    attachments: [...attachments.values()],
   }
 }
 

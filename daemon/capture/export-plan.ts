@@ -138,12 +138,16 @@ function parsed(bytes: Buffer): JsonObject | undefined {
   }
 }
 
+/** What people sent to an assistant comes with the export: a transcript among it is no conversation of theirs. */
+const UPLOADED = /(?:^|\/)(?:file[-_][A-Za-z0-9]{6,80}[^/]*|[^/]+-files\/.*)$/
+
 /** In archives and folders only what is named like text is looked into: the rest are pictures and recordings. */
 function mayBeRead(name: string): boolean {
   const base = name.slice(name.lastIndexOf('/') + 1)
   return (
     /\.(?:json|jsonl|ndjson|html?|csv|md|markdown|txt)$/i.test(base) &&
     !base.startsWith('.') &&
+    !UPLOADED.test(name) &&
     !name.startsWith('__MACOSX/')
   )
 }

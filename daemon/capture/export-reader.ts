@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer'
+import type { CaptureConversation } from '../../schema/capture.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
+import type { ArchiveFiles } from './archive-files.ts'
 import type { ExportFile, ExportPlan } from './export-plan.ts'
 import { type JsonElement, jsonElements } from './json-array-stream.ts'
 import type { Flaw } from './json-value-scan.ts'
@@ -20,6 +22,8 @@ export type ExportItem =
   | {
       readonly kind: 'parsed'
       readonly where: string
+      /** Name of the file in the source. */
+      readonly file: string
       readonly provider: string
       /** The element's own bytes, valid until the next item. */
       readonly raw: Uint8Array
@@ -44,6 +48,8 @@ const FLAWS: Record<Flaw, string> = {
 export interface ReadOptions {
   /** So many elements are passed over without parsing. */
   readonly skip?: number
+  /** The pictures and files that came with the export are read too. */
+  readonly files?: ArchiveFiles
   /** The conversation an element was imported into before: then it is not parsed again. */
   known?(provider: string, raw: Uint8Array): string | undefined
 }
@@ -52,7 +58,25 @@ export interface ReadOptions {
 export async function* readExport(
   source: Source,
   plan: ExportPlan,
-  { skip = 0, known }: ReadOptions = {},
+  options: ReadOptions = {},
+): AsyncGenerator<ExportItem> {
+  for await (const item of readItems(source, plan, options)) {
+    const { files } = options
+    if (item.kind !== 'parsed' || !files) {
+      yield item
+      continue
+    }
+    const conversations: CaptureConversation[] = []
+    for (const conversation of item.parsed.conversations)
+      conversations.push(await files.attach(item.file, conversation))
+    yield { ...item, parsed: { ...item.parsed, conversations } }
+  }
+}
+
+async function* readItems(
+  source: Source,
+  plan: ExportPlan,
+  { skip = 0, known }: ReadOptions,
 ): AsyncGenerator<ExportItem> {
   for (const name of plan.damaged)
     yield { kind: 'damaged', where: name, message: 'This part of the export is missing or damaged.' }
@@ -111,7 +135,14 @@ function readElement(element: JsonElement, { name }: ExportFile, provider: Eleme
   if (value === undefined) return broken(where, provider, FLAWS.syntax)
   const parsed = isObject(value) ? provider.parse(value) : NO_CONVERSATION
   const raw = element.bytes
-  return { kind: 'parsed', where, provider: provider.name, raw, parsed: withEncodingNote(parsed, raw) }
+  return {
+    kind: 'parsed',
+    where,
+    file: name,
+    provider: provider.name,
+    raw,
+    parsed: withEncodingNote(parsed, raw),
+  }
 }
 
 /** A file whose elements hang together: what is broken first, then what the others make. */
@@ -144,6 +175,7 @@ async function* readWhole(source: Source, { name, provider }: ExportFile): Async
     yield {
       kind: 'parsed',
       where,
+      file: name,
       provider: provider.name,
       raw: bytes,
       parsed: withEncodingNote(parsed, bytes),

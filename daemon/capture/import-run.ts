@@ -2,6 +2,7 @@ import { VivimError } from '../../schema/errors.ts'
 import type { Progress } from '../users/user-engine.ts'
 import type { Pace } from '../vault/pace.ts'
 import type { Vault, VaultTransaction } from '../vault/vault.ts'
+import { ArchiveFiles } from './archive-files.ts'
 import { planExport } from './export-plan.ts'
 import { countElements, type ExportItem, readExport } from './export-reader.ts'
 import {
@@ -58,6 +59,7 @@ export async function runImport(job: JobRow, run: ImportRun): Promise<boolean> {
     run.tell(progress(), true)
     for await (const item of readExport(source, plan, {
       skip: done,
+      files: new ArchiveFiles(source),
       known: (provider, raw) => knownElement(vault, vault.space, rawTag(vault, provider, raw)),
     })) {
       if (signal.aborted) return false

@@ -5,6 +5,7 @@ import type { UserMethods } from '../users/user-engine.ts'
 import { decodeCursor, pageOf } from '../vault/paging.ts'
 import type { Vault } from '../vault/vault.ts'
 import { appendMessages } from './append.ts'
+import { attachment } from './attachment-methods.ts'
 import { captureLink } from './links/capture-link.ts'
 import type { Watches } from './watches.ts'
 
@@ -46,6 +47,7 @@ export function liveMethods({
     },
     'capture.attempts': ({ limit, cursor }) => attempts(vault, limit, cursor),
     'capture.stats': () => ({ items: stats(vault) }),
+    'conversations.attachment': (params, call) => attachment(vault, params, call.maxSecurityLevel),
     'conversations.append': async (params, call) => {
       const { conversationId, created, messagesAdded, version, status } = vault.transact((tx) =>
         appendMessages(tx, vault, params, vault.now()),

@@ -2,6 +2,7 @@ import type { CaptureConversation } from '../../schema/capture.ts'
 import type { RowValues, Value } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { FactChange, Vault, VaultTransaction } from '../vault/vault.ts'
+import { attachmentKey } from './attachments.ts'
 import {
   type CanonicalConversation,
   type CanonicalMessage,
@@ -237,7 +238,9 @@ function update(capture: Capture, stored: StoredConversationRow): CaptureResult 
   const versions = storedVersions(
     tx,
     vault.space,
-    messages.filter((placed) => differsInContent(placed, present)).map((placed) => versionKey(placed)),
+    messages
+      .filter((placed) => differsInContent(placed, present))
+      .flatMap((placed) => [versionKey(placed), ...attachmentKeys(placed)]),
   )
   let messagesAdded = 0
   const changes = messages.flatMap((placed, index): FactChange[] => {
@@ -250,7 +253,7 @@ function update(capture: Capture, stored: StoredConversationRow): CaptureResult 
     const version =
       row.version_hash === placed.message.contentHash || versions.has(versionKey(placed))
         ? []
-        : [newVersion(capture, placed)]
+        : newVersion(capture, placed, versions)
     const values = isOlder ? undefined : changedColumns(row, messageColumns(placed, position))
     return [
       ...version,
@@ -324,23 +327,34 @@ function newMessage(capture: Capture, placed: IdentifiedMessage, position: numbe
         ...messageColumns(placed, position),
       }),
     },
-    newVersion(capture, placed),
+    ...newVersion(capture, placed, new Set()),
   ]
 }
 
-function newVersion(capture: Capture, placed: IdentifiedMessage): FactChange {
+/** The version, and the attachments it names that the message did not have before. */
+function newVersion(capture: Capture, placed: IdentifiedMessage, stored: ReadonlySet<string>): FactChange[] {
   const { message } = placed
-  return {
+  const insert = (key: string, values: Record<string, Value>): FactChange => ({
     kind: 'INSERT',
     entity: 'MessageVersion',
-    key: versionKey(placed),
-    values: statedColumns({
-      message_id: placed.id,
-      content_hash: message.contentHash,
-      ...partsColumns(capture, message),
-      captured_at: capture.options.capturedAt,
-    }),
-  }
+    key,
+    values: statedColumns({ message_id: placed.id, ...values, captured_at: capture.options.capturedAt }),
+  })
+  return [
+    insert(versionKey(placed), { content_hash: message.contentHash, ...partsColumns(capture, message) }),
+    ...message.attachments
+      .filter(({ hash }) => !stored.has(attachmentKey(placed.id, hash)))
+      .map(({ hash, bytes }) =>
+        insert(attachmentKey(placed.id, hash), {
+          content_hash: hash,
+          parts_blob: capture.tx.putBlob(bytes, capture.id),
+        }),
+      ),
+  ]
+}
+
+function attachmentKeys({ id, message }: IdentifiedMessage): string[] {
+  return message.attachments.map(({ hash }) => attachmentKey(id, hash))
 }
 
 function partsColumns({ tx, id }: Capture, { partsJson, sealed }: CanonicalMessage): Record<string, Value> {

@@ -6,6 +6,7 @@ import { LIMITS } from '../../schema/limits.ts'
 import type { Watch } from '../../schema/methods/live-capture.ts'
 import type { Pace } from '../vault/pace.ts'
 import type { Vault } from '../vault/vault.ts'
+import { ArchiveFiles } from './archive-files.ts'
 import { planExport } from './export-plan.ts'
 import { readExport } from './export-reader.ts'
 import { captureConversation, isErasedConflict, recordAttempt } from './pipeline.ts'
@@ -194,7 +195,7 @@ export class Watches {
       const source = await openSource({ path }, this.#options.privateFolders)
       try {
         const plan = await planExport(source, row.provider ?? undefined)
-        for await (const item of readExport(source, plan)) {
+        for await (const item of readExport(source, plan, { files: new ArchiveFiles(source) })) {
           if (this.#stop.signal.aborted) return undefined
           if (item.kind !== 'parsed') continue
           for (const conversation of item.parsed.conversations) {

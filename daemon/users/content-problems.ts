@@ -15,6 +15,11 @@ export async function contentProblems(vault: Vault, pace: Pace): Promise<Problem
     parts_json: string | null
     parts_blob: string | null
   }>(vault, 'message_versions', pace)) {
+    if (isAttachment(id)) {
+      if (blobText(vault, parts_blob) === undefined)
+        problems.push({ kind: 'blob', where: id, message: 'An attachment is damaged.' })
+      continue
+    }
     const parts = parts_json ?? blobText(vault, parts_blob)
     if (parts === undefined) problems.push({ kind: 'blob', where: id, message: 'A long message is damaged.' })
     else if (parts !== null && contentHashOf(parts) !== content_hash)
@@ -28,6 +33,11 @@ export async function contentProblems(vault: Vault, pace: Pace): Promise<Problem
     if (unitId(unit.class, canonicalContent(unit.class, unit.content)) !== unit.id)
       problems.push({ kind: 'content', where: unit.id, message: 'The unit is not what its id says.' })
   return problems
+}
+
+/** Beside a message's versions stand the files they name. */
+function isAttachment(key: string): boolean {
+  return /:file-[0-9a-f]{64}$/.test(key)
 }
 
 /** null: not on this device; undefined: damaged. */

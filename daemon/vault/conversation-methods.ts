@@ -5,7 +5,12 @@ import type { Conversations } from './conversations.ts'
 /** The `conversations.*` methods of one user. */
 export function conversationMethods(
   conversations: Conversations,
-): UserMethods<Exclude<Extract<UserMethodName, `conversations.${string}`>, 'conversations.append'>> {
+): UserMethods<
+  Exclude<
+    Extract<UserMethodName, `conversations.${string}`>,
+    'conversations.append' | 'conversations.attachment'
+  >
+> {
   return {
     'conversations.list': (params, call) => conversations.list(params, call.maxSecurityLevel),
     'conversations.get': (params, call) => conversations.get(params, call.maxSecurityLevel),

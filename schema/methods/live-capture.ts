@@ -121,6 +121,24 @@ export const liveCaptureMethods = {
     errors: [],
     examples: [{ title: 'All', params: {} }],
   }),
+  'conversations.attachment': defineMethod({
+    summary: 'Give a piece of a picture or a file that a message names by `blob`.',
+    access: 'read',
+    params: z.strictObject({
+      id: Id,
+      blob: z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in hex'),
+      offset: z.int().min(0).default(0),
+    }),
+    result: z.object({
+      /** Base64; the rest begins at `offset` plus its bytes. */
+      data: z.string(),
+      offset: z.int(),
+      sizeBytes: z.int(),
+    }),
+    errors: ['NotFound', 'Forbidden', 'Corrupt'],
+    examples: [],
+    positional: ['id', 'blob'],
+  }),
   'conversations.append': defineMethod({
     summary: 'Add messages to a conversation while it goes on; begins it when there is none.',
     access: 'write',

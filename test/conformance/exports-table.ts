@@ -122,7 +122,7 @@ export const EXPORTS: Readonly<Record<string, readonly string[]>> = {
   'gemini/polylogue__data__gemini_chunked_prompt__multimodal_session.json': [
     'conversation aistudio gemini-multimodal-1 "Multimodal Gemini session" 2025-02-01T12:00:00Z 2025-02-01T12:00:30Z',
     '0 <- b0 user 2025-02-01T12:00:02Z | text: Describe this document. | file:',
-    '1 <0 b0 user 2025-02-01T12:00:05Z | image: iVBORw0KGgo=',
+    '1 <0 b0 user 2025-02-01T12:00:05Z | image: 8 bytes',
     '2 <1 b0 user 2025-02-01T12:00:07Z | file:',
     '3 <2 b0 assistant 2025-02-01T12:00:25Z | text: Document, image, and video summarized.',
   ],

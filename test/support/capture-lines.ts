@@ -63,8 +63,8 @@ function linesOf(conversation: StoredConversation): string[] {
         message.role + (message.hidden ? ' hidden' : ''),
         time(message.createdAt),
         ...(message.model === null ? [] : [message.model]),
-        ...message.parts.map(({ type, content, language }) =>
-          `| ${type}${language === undefined ? '' : ` ${language}`}: ${shown(content)}`.trimEnd(),
+        ...message.parts.map(({ type, content, language, metadata }) =>
+          `| ${type}${language === undefined ? '' : ` ${language}`}: ${metadata?.blob === undefined ? shown(content) : `${metadata.sizeBytes} bytes`}`.trimEnd(),
         ),
       ].join(' '),
     ),
