@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Client } from '../../rpc/client/index.ts'
 import { byteSearch } from '../support/byte-search.ts'
+import { documentedCommands } from '../support/documented-commands.ts'
 import { TestNode } from '../support/test-node.ts'
 import { until } from '../support/until.ts'
 
@@ -94,6 +95,34 @@ describe('a backup of one person', { timeout: 240_000 }, () => {
       expect((await each.call('sync.forks', {})).items).toEqual([])
       expect((await each.call('sync.verify')).problems).toEqual([])
     }
+  })
+
+  test('by the commands of the README', async () => {
+    const node = await TestNode.start({ env: { VIVIM_PASSPHRASE: PASSPHRASE } })
+    nodes.push(node)
+    const { client } = await node.user('Ann')
+    await capture(client, 'one')
+    const path = join(node.folder, 'ann.age')
+    const said = documentedCommands('README.md', 'Backups').map(({ command }) => {
+      const [npx, vivimd, ...words] = command.replace('ann.age', path).split(' ')
+      expect([npx, vivimd]).toEqual(['npx', 'vivimd'])
+      return node.run(...words)
+    })
+    expect(said.map(({ status }) => status)).toEqual([0, 0])
+    expect(said[0]!.stdout).toMatch(
+      /^Backup of Ann: .+ann\.age, \d\.\d MB\nIf this file is lost: vivimd device lost did:key:/,
+    )
+    expect(said[1]!.stdout).toMatch(/^Whole: Ann as of .+ MB\n$/)
+    const fresh = await TestNode.start({ env: { VIVIM_PASSPHRASE: PASSPHRASE } })
+    nodes.push(fresh)
+    expect(fresh.run('backup', 'restore', path).stdout).toMatch(
+      /^Restored Ann as of .+, as a new device: did:key:/,
+    )
+    expect(fresh.run('conversations', 'list').stdout).toContain('one')
+    expect(fresh.run('backup', 'restore', path).status).toBe(6)
+    expect(fresh.run('backup', 'verify', join(node.folder, 'absent.age')).stderr).toContain(
+      'cannot be opened',
+    )
   })
 
   test('with another passphrase, damaged, cut or at the wrong place is refused, and leaves nothing', async () => {
