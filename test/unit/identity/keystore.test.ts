@@ -304,7 +304,8 @@ describe('a keystore file that was tampered with', () => {
     await expect(openWithPassphrase('one', [], { ...record.masterKey, [field]: value })).rejects.toThrow(
       VivimError,
     )
-    expect(performance.now() - started).toBeLessThan(100)
+    // The ceiling would cost minutes, and what is above the floor says another error.
+    expect(performance.now() - started).toBeLessThan(2_000)
     expect(await keystore.sweep(() => undefined)).toEqual({ unreadable: [`${userHash(did)}.json`] })
     expect(existsSync(recordPath(did))).toBe(true)
   })
