@@ -141,9 +141,13 @@ class Comparison {
     const valueAt = valueByNumber(entity, here)
     const stamps = unpackStamps(here.clock)
     const there = new Map(columns.map((column) => [column.column, column]))
+    const deletedAt = here.deleted === 1 ? stamps.get(TOMBSTONE)?.ms : undefined
+    const mayBeginAnew =
+      deletedAt !== undefined && !there.has(TOMBSTONE) && deletedAt <= this.#forgottenUpTo()
     for (const [column, stamp] of stamps) {
       if (!this.#takesIn(stamp)) continue
       const said = there.get(column)
+      if (!said && mayBeginAnew) continue
       const order = said ? this.#order(said, stamp) : -1
       const value = column === TOMBSTONE ? here.deleted : valueAt(column)
       if (order < 0 || (order === 0 && !isSame(said!.value, value)))
@@ -156,6 +160,11 @@ class Comparison {
       if ((!present || this.#order(said, present) > 0) && !this.#isHollow(ref, said.hash))
         throw refused('A peer sent a snapshot that shows what no device wrote.')
     }
+  }
+
+  /** What was deleted before, others may have forgotten, and written to since. */
+  #forgottenUpTo(): number {
+    return this.#vault.now() - LIMITS.tombstoneMs + LIMITS.clockAheadMs
   }
 
   /** Its body was dropped here, and what took its place counts no more. */

@@ -181,6 +181,37 @@ describe('snapshots and floors', () => {
     expect(recoveredOf(c).list({ limit: 50 }, 5).items).toEqual([])
   })
 
+  test('a row that was forgotten and made anew does not keep one from beginning again who saw it deleted', async () => {
+    using three = pairedVaults(3)
+    const [a, b, c] = three.vaults as [PairedVault, PairedVault, PairedVault]
+    put(a, insert('kept'), insert('gone'), remove('gone'))
+    put(c, insert('by c'))
+    for (const [x, y] of [
+      [a, b],
+      [b, c],
+      [a, b],
+    ] as const)
+      meet(x, y)
+    later([a, b], 120 * DAY)
+    put(a, insert('while c is away'))
+    meet(a, b)
+    await settle(a, b)
+    later([a, b], 100 * DAY)
+    put(b, insert('fresh'))
+    meet(a, b)
+    await settle(a, b)
+    expect(rows(a).map(({ id }) => id)).toEqual(['by c', 'fresh', 'kept', 'while c is away'])
+    put(b, insert('gone', 'anew'))
+    meet(a, b)
+    c.time = Math.max(a.time, b.time)
+    expect(meet(a, c)).toBe(1)
+    for (const vault of [a, b, c]) {
+      expect(titles(vault)).toMatchObject({ gone: 'anew', 'while c is away': 'a title' })
+      expect(digestOf(vault)).toBe(digestOf(a))
+      expect(await verified(vault)).toEqual([])
+    }
+  })
+
   test('a row that was made without any value stands in a snapshot', async () => {
     using three = pairedVaults(3)
     const { a, b, c } = await away(three.vaults)
