@@ -354,6 +354,8 @@ export const LIMITS = {
   /** After a commit, what others lack is left for them so soon; and it is looked what others left, so often; ms. */
   mailboxSoonMs: 1_000,
   mailboxEveryMs: 60_000,
+  /** What was left and is not acknowledged is looked for in the mailbox after this time, and left again; ms. */
+  mailboxAgainMs: 24 * 3_600_000,
   /** A stop waits so long for what was written last to be left; ms. */
   mailboxStopMs: 3_000,
   /** Documents of devices left in one item; bytes. */

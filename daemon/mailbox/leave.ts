@@ -26,9 +26,27 @@ export class LeftFor {
   readonly members = new Set<string>()
   /** What lay in a mailbox when this process first looked. */
   readonly present = new Map<string, ReadonlySet<string>>()
+  /** Per log, what the device had said that it holds when this was last looked at. */
+  #said = new Map<string, number>()
+  /** When what is above began; milliseconds UTC. */
+  #since: number | undefined
   /** Something came from a mailbox: whoever left it may want to know. */
   owesProgress = false
   full = false
+
+  /**
+   * What was left may be gone from the keeper without being of use: it lay too long, the keeper lost it, or the device took
+   * it when it had no place for it yet. After a day, and when the device says that it holds more, the mailbox is
+   * looked into and what is neither there nor acknowledged is left again.
+   */
+  lookAgain(logs: readonly LogBeyond[], now: number): void {
+    const holdsMore = logs.some((log) => log.sequence > (this.#said.get(logName(log)) ?? log.sequence))
+    this.#said = new Map(logs.map((log) => [logName(log), log.sequence]))
+    this.#since ??= now
+    if (!holdsMore && Math.abs(now - this.#since) < LIMITS.mailboxAgainMs) return
+    this.#since = now
+    for (const each of [this.done, this.members, this.present]) each.clear()
+  }
 }
 
 export interface LeaveOptions {
@@ -45,6 +63,7 @@ export interface LeaveOptions {
 export async function leaveFor(options: LeaveOptions, device: PartyDevice, left: LeftFor): Promise<void> {
   const { replicate, party, now, count } = options
   const logs = await replicate('beyond', { device: device.device })
+  left.lookAgain(logs, now())
   const wanted = logs.filter((log) => nextOf(log, left) <= log.head)
   left.full = false
   try {
