@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { publicKeyBytes } from '../identity/ed25519.ts'
 import { publicKeyOfPeer } from '../identity/node-key.ts'
@@ -159,6 +160,18 @@ export class MasterLink {
     this.#exchange.stop()
     await Promise.all([this.#publisher.stop(), this.watch.stop(), this.published.stop()])
     await this.side.stop()
+  }
+
+  /**
+   * One that did not answer when it was last looked at is not asked: nobody waits for it. It is looked at every few
+   * seconds, and asked again once it is back. @throws VivimError `Unavailable`
+   */
+  insistOnAnswers(): void {
+    if (this.watch.online || this.watch.problem === undefined) return
+    this.#parts.count('master.spared')
+    throw new VivimError('Unavailable', `The master does not answer: ${this.watch.problem}`, {
+      retryAfterMs: LIMITS.masterPingMs,
+    })
   }
 
   /** There is something to publish. */

@@ -118,7 +118,10 @@ export class MasterService {
 
   /** What the master knows of a DID; only what is signed by them. @throws VivimError `Unavailable`, `RateLimited` */
   async find(did: string, signal?: AbortSignal): Promise<RegistryEntry | undefined> {
-    if (this.#link) return this.#link.reader.find(did, signal)
+    if (this.#link) {
+      this.#link.insistOnAnswers()
+      return this.#link.reader.find(did, signal)
+    }
     throw new VivimError('Unavailable', 'This node has no master.', {
       hint: '`vivimd master join MULTIADDR` makes it a member of one.',
     })

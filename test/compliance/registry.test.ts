@@ -1,9 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { privateKeyOfSeed } from '../../daemon/identity/ed25519.ts'
+import { privateKeyOfSeed, publicKeyBytes } from '../../daemon/identity/ed25519.ts'
 import { MasterDatabase } from '../../daemon/master/database.ts'
 import { EmbeddedPostgres } from '../../daemon/master/embedded-postgres.ts'
+import { provesConsistency, provesInclusion } from '../../daemon/master/log/merkle-proof.ts'
+import { readHead } from '../../daemon/master/log/signed-head.ts'
 import { PostgresRegistry } from '../../daemon/master/postgres-registry.ts'
-import type { Registry } from '../../daemon/master/registry.ts'
+import { leafOf } from '../../daemon/master/record-kinds.ts'
+import type { Registry, Since } from '../../daemon/master/registry.ts'
 import { REGISTRY_PROTOCOL, REGISTRY_STREAM } from '../../daemon/master/registry-frames.ts'
 import { serveRegistry } from '../../daemon/master/registry-server.ts'
 import { RemoteRegistry } from '../../daemon/master/remote-registry.ts'
@@ -78,6 +81,10 @@ describe.each([
   })
   afterEach(() => made.close())
 
+  async function headOf(since: Since | null) {
+    return readHead((await registry.witness(since, [])).head, publicKeyBytes(INSTANCE))!
+  }
+
   it('keeps what devices signed, byte for byte, and answers for one DID', async () => {
     const record = ann.record(5)
     const documents = ['laptop', 'phone'].map((device) => ann.document({ device }))
@@ -143,6 +150,64 @@ describe.each([
     for (const document of [ann.document({ signer: 'Eve/laptop' }), eve.record(1), changed])
       expect(await failureOf(registry.put('device', document))).toMatchObject({ code: 'InvalidParams' })
     expect(await registry.find(ann.did)).toBeUndefined()
+  })
+
+  it('keeps the DID log and what is sealed beside it, both versions of a forked one', async () => {
+    const entries = [ann.entry(1), ann.entry(2), ann.entry(2, new Uint8Array(32).fill(1))]
+    const sealed = [1, 2, 3].map((n) => ann.sealed(new Uint8Array(2_000).fill(n)))
+    for (const entry of entries) expect(await registry.put('entry', entry)).toBe('stored')
+    for (const record of sealed) expect(await registry.put('sealed', record)).toBe('stored')
+    expect(await registry.put('entry', entries[1]!)).toBe('stale')
+    // Another device may vouch for the same.
+    expect(await registry.put('sealed', ann.sealed(new Uint8Array(2_000).fill(2), { device: 'phone' }))).toBe(
+      'stale',
+    )
+    const found = (await registry.find(ann.did))!.records
+    const of = (kind: string) => found.filter((each) => each.kind === kind).map(({ bytes }) => hexOf(bytes))
+    expect(of('entry').sort()).toEqual(entries.map(hexOf).sort())
+    expect(of('sealed').sort()).toEqual(sealed.map(hexOf).sort())
+  })
+
+  it('refuses entries that the root key did not sign, and what no device of theirs vouches for', async () => {
+    for (const entry of [
+      ann.entry(1, undefined, `${ann.name}/laptop`),
+      ann.document(),
+      ann.sealed(new Uint8Array(9)),
+    ])
+      expect(await failureOf(registry.put('entry', entry))).toMatchObject({ code: 'InvalidParams' })
+    for (const record of [
+      ann.sealed(new Uint8Array(9), { signer: 'Eve/laptop' }),
+      ann.entry(1),
+      ann.record(1),
+    ])
+      expect(await failureOf(registry.put('sealed', record))).toMatchObject({ code: 'InvalidParams' })
+    expect(await registry.find(ann.did)).toBeUndefined()
+  })
+
+  it('proves that each record it took is in its log, and that the log only grows', async () => {
+    const first = await headOf(null)
+    const records = [
+      { kind: 'user', bytes: ann.record(1) },
+      { kind: 'device', bytes: ann.document() },
+      { kind: 'entry', bytes: ann.entry(1) },
+      { kind: 'sealed', bytes: ann.sealed(new Uint8Array(9)) },
+    ] as const
+    for (const { kind, bytes } of records) await registry.put(kind, bytes)
+    await registry.put('user', ann.record(1, 'Again'))
+    const leaves = [...records, { kind: 'device', bytes: ann.document({ sequence: 77 }) } as const].map(
+      leafOf,
+    )
+    const witness = await registry.witness(first, leaves)
+    const head = readHead(witness.head, publicKeyBytes(INSTANCE))!
+    expect(head).toMatchObject({ generation: first.generation, size: first.size + records.length })
+    expect(provesConsistency(first, head, witness.consistency!)).toBe(true)
+    const proven = witness.inclusions.map(
+      (inclusion, n) => inclusion !== null && provesInclusion(leaves[n]!, inclusion, head.size, head.root),
+    )
+    expect(proven).toEqual([true, true, true, true, false])
+    const later = { generation: head.generation, size: head.size + 1 }
+    expect((await registry.witness(later, [])).consistency).toBeNull()
+    expect((await registry.witness({ ...later, generation: 99 }, [])).consistency).toBeNull()
   })
 
   it('refuses what is too large', async () => {

@@ -266,6 +266,23 @@ describe('a member', () => {
     expect(await master.find(ann.did)).toBeUndefined()
   })
 
+  it('asks a master that does not answer once every few seconds, and keeps nobody waiting', async () => {
+    const network = await networks.start()
+    network.handle('/vivim/registry/1', { maxFrameBytes: 262_144 }, async (stream) => {
+      await stream.closed
+    })
+    const { service: member } = await memberOf(network)
+    await eventually('it is known', async () => (await member.status()).problem !== undefined)
+    const began = performance.now()
+    for (let n = 0; n < 100; n++)
+      expect(await failureOf(member.find(ann.did))).toMatchObject({ code: 'Unavailable' })
+    expect(performance.now() - began).toBeLessThan(1_000)
+    network.unhandle('/vivim/registry/1')
+    await bootstrap({ network })
+    await eventually('it is asked again', isOnline(member))
+    expect(await member.find(ann.did)).toBeUndefined()
+  })
+
   it('leaves at once also when its master hangs', async () => {
     const network = await networks.start()
     network.handle('/vivim/registry/1', { maxFrameBytes: 262_144 }, async (stream) => {

@@ -1,8 +1,10 @@
 import { createHash, type KeyObject } from 'node:crypto'
+import { signMembershipEntry } from '../../../crdt/membership-entry.ts'
 import { issueDeviceCertificate, PAIRED_CAPABILITIES } from '../../../daemon/identity/device-certificate.ts'
 import { encodeDid } from '../../../daemon/identity/did.ts'
-import { privateKeyOfSeed, publicKeyBytes } from '../../../daemon/identity/ed25519.ts'
+import { privateKeyOfSeed, publicKeyBytes, sign } from '../../../daemon/identity/ed25519.ts'
 import { issueMemberDocument } from '../../../daemon/identity/member-document.ts'
+import { issueSealedRecord } from '../../../daemon/identity/sealed-record.ts'
 import { issueUserRecord } from '../../../daemon/identity/user-record.ts'
 
 function keyOf(name: string): KeyObject {
@@ -62,6 +64,26 @@ export class Person {
       did: this.did,
       displayName,
       sequence,
+    })
+  }
+
+  /** An entry of this person's DID log that lets a device in. */
+  entry(number: number, previous: Uint8Array = new Uint8Array(32), signer = this.name): Uint8Array {
+    const change = {
+      kind: 'admit',
+      device: publicKeyBytes(keyOf(`${this.name}/laptop`)),
+      role: 'writer',
+      capabilities: [],
+    } as const
+    const entry = { did: this.did, number, previous, at: 1_000, change }
+    return signMembershipEntry(entry, (message) => sign(keyOf(signer), message))
+  }
+
+  /** Something sealed for this person's devices, which one of them vouches for. */
+  sealed(payload: Uint8Array, { device = 'laptop', signer }: DocumentParts = {}): Uint8Array {
+    return issueSealedRecord(keyOf(signer ?? `${this.name}/${device}`), this.document({ device }), {
+      did: this.did,
+      payload,
     })
   }
 }
