@@ -34,7 +34,7 @@ export interface NodeContext {
   readonly apps: AppGrants
   readonly accessLog: AccessLog
   readonly config: ConfigService
-  readonly sync: Pick<SyncService, 'syncNow' | 'audit'>
+  readonly sync: Pick<SyncService, 'syncNow' | 'audit' | 'findDevices'>
   readonly pairing: Pick<PairingService, 'start' | 'join' | 'confirm' | 'status' | 'cancel' | 'list'>
   readonly network: Pick<Network, 'peerId' | 'state'>
   readonly master: Pick<MasterService, 'status' | 'find' | 'newGeneration'>

@@ -326,6 +326,10 @@ async function start(
         await keepInStep(await users.keysOf(did))
         return sync.syncNow(did, params)
       },
+      findDevices: async (did) => {
+        await keepInStep(await users.keysOf(did))
+        return sync.findDevices(did)
+      },
       audit: async (did, params) => {
         await keepInStep(await users.keysOf(did))
         return sync.audit(did, params)

@@ -249,6 +249,20 @@ export const LIMITS = {
   /** Times a minute that one peer may have itself dialled, and all. */
   dialBacksPerPeer: 6,
   dialBacks: 120,
+  /** A record of the table in which devices find each other, and what one node keeps of them. */
+  dhtRecordBytes: 8 * 1024,
+  dhtRecords: 20_000,
+  dhtBytes: 64 * 1024 * 1024,
+  /** A question to the table, and how long the table rests when the processor is busy; ms. */
+  dhtQueryMs: 10_000,
+  dhtRestMs: 10 * 60 * 1000,
+  /** How often is looked how busy the processor is, ms, and how many times in a row it may be. */
+  cpuLookMs: 10_000,
+  cpuBusyLooks: 6,
+  /** A person's devices are looked for in the table so often at most; ms. */
+  dhtAskMs: 60_000,
+  /** A device's document is put into the table again after this; ms. */
+  dhtPublishMs: 3 * 3_600_000,
   /** Unread and unsent bytes of one stream before its sender has to wait. */
   networkStreamBufferBytes: 1024 * 1024,
   /** Streams of one protocol that one peer may have open, unless the protocol says otherwise. */

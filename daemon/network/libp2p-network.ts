@@ -3,6 +3,7 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { privateKeyOfSeed, publicKeyBytes } from '../identity/ed25519.ts'
 import { peerIdOf } from '../identity/node-key.ts'
+import type { DhtRecord } from './dht/record.ts'
 import { inTime } from './in-time.ts'
 import { isAddressInUse, ListenPorts, listenFailure } from './listen-ports.ts'
 import type {
@@ -95,6 +96,7 @@ class Libp2pNetwork implements Network {
       addresses: this.multiaddrs(),
       relays: seats,
       seats: serving,
+      records: running?.records,
       peers: running?.connections() ?? [],
       restarts: this.#restarts,
       lastRestart: this.#lastRestart,
@@ -124,6 +126,19 @@ class Libp2pNetwork implements Network {
 
   protect(owner: string, peerIds: readonly string[]): void {
     this.#protected.set(owner, peerIds)
+  }
+
+  async putRecord(place: string, value: Uint8Array): Promise<number> {
+    try {
+      return (await this.#running?.putRecord(place, value)) ?? 0
+    } catch {
+      this.#options.count?.('network.dht.failed')
+      return 0
+    }
+  }
+
+  async getRecord(place: string): Promise<DhtRecord | undefined> {
+    return this.#running?.getRecord(place)
   }
 
   forget(owner: string): void {

@@ -9,6 +9,7 @@ import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
 import { LIMITS } from '../../schema/limits.ts'
+import { Dht } from './dht/dht.ts'
 import { type GossipOptions, gossipService } from './gossip.ts'
 import { type Discovered, LocalDiscovery } from './local-discovery.ts'
 import type { Misbehaviour } from './misbehaviour.ts'
@@ -25,7 +26,7 @@ const STREAM_WINDOW_MAX_BYTES = 1024 * 1024
 const PING_EVERY_MS = 10_000
 const PING_ANSWER_MS = 5_000
 
-export type Node = Libp2p<{ gossip: GossipSub; relay?: CircuitRelayService }>
+export type Node = Libp2p<{ dht?: Dht; gossip: GossipSub; relay?: CircuitRelayService }>
 
 interface NodeParts {
   readonly listen: string[]
@@ -46,6 +47,9 @@ interface NodeParts {
 /** A libp2p node that has not started: TCP, Noise and yamux, gossip, and no dials of its own accord. */
 export async function buildNode(options: NetworkOptions, parts: NodeParts): Promise<Node> {
   const discovery = (components: Parts) => new LocalDiscovery(components, parts.onDiscovered, options.log)
+  const { log, count = () => {} } = options
+  const table = (components: ConstructorParameters<typeof Dht>[0]) =>
+    new Dht(components, { serves: options.isRelay ?? false, count, log })
   const isRefused = (peer: PeerId) => parts.refused.has(peer.toString())
   return createLibp2p({
     start: false,
@@ -83,6 +87,7 @@ export async function buildNode(options: NetworkOptions, parts: NodeParts): Prom
       gossip: gossipService(parts.gossip, parts.misbehaviour),
       holePunching: holePunching(parts.isOurs),
       ...(options.mdns ? { localDiscovery: discovery } : {}),
+      ...(options.isRelay || (options.relays ?? []).length > 0 ? { dht: table } : {}),
       ...(options.isRelay ? { relay: relayService() } : {}),
       ...(options.upnp && couldBeMapped(parts.listen) ? { portMapping: portMapping() } : {}),
     },

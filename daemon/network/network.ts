@@ -1,3 +1,4 @@
+import type { DhtRecord } from './dht/record.ts'
 import type { Reachability } from './reach/reachability.ts'
 import type { Seat } from './reach/relay-seats.ts'
 
@@ -56,6 +57,8 @@ export interface NetworkState {
   readonly relays: readonly Seat[]
   /** Of a relay: nodes that are reached by way of it. */
   readonly seats: number | undefined
+  /** Records of others it keeps; undefined without a table. */
+  readonly records: number | undefined
   readonly peers: readonly PeerConnection[]
   /** How often it hung and was started anew, and the last time. */
   readonly restarts: number
@@ -76,6 +79,10 @@ export interface Network {
   protect(owner: string, peerIds: readonly string[]): void
   /** The owner is gone for good: where their peers were is forgotten too. */
   forget(owner: string): void
+  /** Puts a signed record into the table of the bootstrap nodes; answers how many keep it. Never throws. */
+  putRecord(place: string, value: Uint8Array): Promise<number>
+  /** The newest record found at a place of that table. Never throws. */
+  getRecord(place: string): Promise<DhtRecord | undefined>
   /** Called when this node may be reached elsewhere than before: another network, a relay, or it hung and began anew. */
   onAddresses(listener: () => void): () => void
   /** Peers connected now. */

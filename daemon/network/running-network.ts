@@ -1,4 +1,5 @@
 import { LIMITS } from '../../schema/limits.ts'
+import type { DhtRecord } from './dht/record.ts'
 import { type DialTarget, dialFailure, dialSignal } from './dial.ts'
 import { Dialer } from './dialer.ts'
 import { EarlyStreams } from './early-streams.ts'
@@ -196,6 +197,20 @@ export class RunningNetwork {
       byPeer.set(peerId, { peerId, address: String(remoteAddr), direction, relayed: limits !== undefined })
     }
     return [...byPeer.values()]
+  }
+
+  /** Records kept for others; undefined without a table. */
+  get records(): number | undefined {
+    return this.#node.services.dht?.kept
+  }
+
+  async putRecord(place: string, value: Uint8Array): Promise<number> {
+    const { dht } = this.#node.services
+    return dht ? dht.put(place, value, AbortSignal.timeout(LIMITS.dhtQueryMs)) : 0
+  }
+
+  async getRecord(place: string): Promise<DhtRecord | undefined> {
+    return this.#node.services.dht?.get(place, AbortSignal.timeout(LIMITS.dhtQueryMs))
   }
 
   /** Ends all connections to a peer. */

@@ -3,14 +3,17 @@ import type { Frontier } from '../../crdt/frontier.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
+import { readMemberDocument } from '../identity/member-document.ts'
 import type { Revocation } from '../identity/revocation.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
 import type { FrameStream, Network } from '../network/network.ts'
 import { StreamAllowance } from '../network/stream-allowance.ts'
+import { DeviceDirectory } from './device-directory.ts'
 import { answerProposal, SYNC_PROTOCOL, SYNC_STREAM } from './handshake.ts'
 import type { MembersNews } from './known-devices.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
 import type { SyncParty } from './party.ts'
+import { openRendezvous } from './rendezvous.ts'
 import type { Replicate, ReplicateIfOpen } from './sync-session.ts'
 import { UserSync, type UserSyncOptions } from './user-sync.ts'
 
@@ -33,11 +36,13 @@ export class SyncService {
   readonly #network: Network
   readonly #users = new Map<string, { readonly user: UserSync; readonly started: Promise<void> }>()
   readonly #allowance: StreamAllowance
+  readonly #directory: DeviceDirectory
   #stopListening: (() => void)[] = []
 
   constructor(options: SyncServiceOptions) {
     this.#options = options
     this.#network = options.network
+    this.#directory = new DeviceDirectory({ network: options.network, now: options.now })
     this.#allowance = new StreamAllowance({
       perPeer: LIMITS.syncHellosPerPeer,
       ofAll: LIMITS.syncHellos,
@@ -46,6 +51,7 @@ export class SyncService {
   }
 
   start(): void {
+    this.#directory.start()
     this.#network.handle(SYNC_PROTOCOL, SYNC_STREAM, (stream) => this.#answer(stream))
     this.#stopListening = [
       this.#network.onPeer((peerId, connected) => {
@@ -58,6 +64,7 @@ export class SyncService {
   }
 
   stop(): void {
+    this.#directory.stop()
     for (const stop of this.#stopListening) stop()
     this.#network.unhandle(SYNC_PROTOCOL)
     for (const did of [...this.#users.keys()]) this.remove(did)
@@ -82,7 +89,7 @@ export class SyncService {
   }
 
   #userOf(keys: UserKeys): UserSync {
-    const { network, now, random, log, count, lookUp, replicate, ifOpen, openVault, onDocument, onMembers } =
+    const { network, now, random, log, count, replicate, ifOpen, openVault, onDocument, onMembers } =
       this.#options
     return new UserSync({
       keys,
@@ -91,11 +98,14 @@ export class SyncService {
       random,
       log,
       count,
-      lookUp,
+      lookUp: (person) => this.#lookUp(person),
       replicate: replicate(keys.did),
       ifOpen: ifOpen(keys.did),
       openVault: () => openVault(keys.did),
-      onDocument: (document) => onDocument(keys, document),
+      onDocument: (document) => {
+        this.#directory.publish(keys.did, this.currentKeys(keys).epochs, keys.deviceDid, document)
+        onDocument(keys, document)
+      },
       onMembers: (news) => {
         const others = this.#users.get(keys.did)?.user.otherDevices ?? []
         network.protect(
@@ -111,6 +121,7 @@ export class SyncService {
   remove(did: string): void {
     this.#users.get(did)?.user.stop()
     this.#network.protect(did, [])
+    this.#directory.forget(did)
     this.#users.delete(did)
   }
 
@@ -162,6 +173,32 @@ export class SyncService {
   enrollingKeys(keys: UserKeys): UserKeys {
     this.#users.get(keys.did)?.user.insistOnEnrolling()
     return this.currentKeys(keys)
+  }
+
+  /** What the table of the bootstrap nodes says of the other devices of a user. @throws as `syncNow` */
+  async findDevices(did: string): Promise<Result<'network.dht.find'>> {
+    const user = this.#online(did)
+    const others = user.otherDevices.map(({ deviceDid }) => deviceDid)
+    const documents = await this.#directory.find(user.keys.epochs, others)
+    const items = documents.flatMap((bytes) => {
+      const document = readMemberDocument(bytes)
+      const found = document && openRendezvous(user.keys.epochs, document.rendezvous)
+      return found
+        ? [{ deviceDid: document.deviceDid, at: document.sequence, addresses: [...found.addresses] }]
+        : []
+    })
+    return { items }
+  }
+
+  /** What others know of a user's devices, the table only when it was not asked a moment ago. */
+  async #lookUp(did: string): Promise<readonly Uint8Array[]> {
+    const user = this.#users.get(did)?.user
+    const others = user?.otherDevices.map(({ deviceDid }) => deviceDid) ?? []
+    const found = await Promise.allSettled([
+      this.#options.lookUp(did),
+      user ? this.#directory.findNowAndThen(did, user.keys.epochs, others) : [],
+    ])
+    return found.flatMap((each) => (each.status === 'fulfilled' ? each.value : []))
   }
 
   /** Takes a device out. @throws as `makeRevocation`; `Unavailable` for a user that is not synchronised yet */

@@ -24,6 +24,7 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
         master('new-generation'),
       ],
       ['network', 'say whether others can reach this node, and why not', network('status')],
+      ['network find', 'ask the bootstrap nodes where your other devices are', network('find')],
       ['config list', 'show every setting and where it comes from', config('list')],
       ['config get', 'show one setting', config('get')],
       ['config set', 'change a setting', config('set')],

@@ -2,6 +2,17 @@ import { z } from 'zod'
 import { defineMethod, Millis, NoParams } from './method.ts'
 
 export const networkMethods = {
+  'network.dht.find': defineMethod({
+    summary: 'Ask the table of the bootstrap nodes where your other devices are.',
+    access: 'write',
+    served: 'gateway',
+    params: NoParams,
+    result: z.object({
+      items: z.array(z.object({ deviceDid: z.string(), at: Millis, addresses: z.array(z.string()) })),
+    }),
+    errors: ['Unauthorized', 'Unavailable', 'UserUnavailable'],
+    examples: [{ title: 'Ask', params: {} }],
+  }),
   'network.status': defineMethod({
     summary: 'Say in words whether others can reach this node, and why not; its relays and connected peers.',
     access: 'owner',
@@ -23,6 +34,8 @@ export const networkMethods = {
       ),
       /** Of a relay: nodes that are reached by way of it. */
       seats: z.int().optional(),
+      /** Of a node with a table of where devices are: records it keeps for others. */
+      records: z.int().optional(),
       /** How often it hung and was started anew. */
       restarts: z.int(),
       lastRestart: z.object({ at: Millis, why: z.string() }).optional(),

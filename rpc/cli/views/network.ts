@@ -38,3 +38,9 @@ const STATES = {
   waiting: 'was not asked yet',
   unwanted: 'is not needed',
 } as const
+
+export function foundView({ items }: Result<'network.dht.find'>, style: Style): string {
+  if (items.length === 0) return 'None of your devices is found there.\n'
+  const rows = items.map(({ deviceDid, at, addresses }) => [deviceDid, date(at), addresses.join(' ')])
+  return table(['DEVICE', 'SIGNED', 'REACHED AT'], rows, style)
+}

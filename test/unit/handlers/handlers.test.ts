@@ -53,6 +53,7 @@ beforeEach(() => {
     sync: {
       syncNow: async (did) => ({ applied: did.length, sent: 0, ms: 1, devices: [] }),
       audit: async () => ({ devices: [] }),
+      findDevices: async () => ({ items: [] }),
     },
     backups: {} as NodeContext['backups'],
     revokeDevice: async () => {
@@ -66,6 +67,7 @@ beforeEach(() => {
         addresses: [],
         relays: [],
         seats: undefined,
+        records: undefined,
         peers: [],
         restarts: 0,
         lastRestart: undefined,
