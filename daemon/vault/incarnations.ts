@@ -1,5 +1,6 @@
 import { encodeCanonical } from '../../crdt/cbor.ts'
 import { GENESIS_HASH } from '../../crdt/log.ts'
+import { noteBack } from './away.ts'
 import { BootFile, type LogMark } from './boot-file.ts'
 import type { Sql } from './sql.ts'
 
@@ -25,6 +26,7 @@ export class Incarnations {
   readonly #space: number
   readonly #device: Uint8Array
   readonly #random: (bytes: number) => Uint8Array
+  readonly #now: () => number
   readonly #boot: BootFile
 
   constructor(options: {
@@ -34,23 +36,28 @@ export class Incarnations {
     readonly device: Uint8Array
     readonly vaultPath: string
     readonly random: (bytes: number) => Uint8Array
+    readonly now: () => number
   }) {
     this.#sql = options.sql
     this.#space = options.space
     this.#device = options.device
     this.#random = options.random
+    this.#now = options.now
     this.#boot = new BootFile(options.vaultPath)
   }
 
-  /** The log to write, settled before the first write. `copied`: this vault was restored or copied. */
-  open(): OwnLog & { readonly copied: boolean } {
+  /** The log to write, settled before the first write; noted when this vault was restored or copied. */
+  open(): OwnLog {
     const present = this.#own()
     const copied = present !== undefined && !this.#isLastOwner()
     this.#renewToken(() => {
-      if (!present || copied) this.begin()
+      if (present && !copied) return
+      this.begin()
+      // A backup comes back as a new device.
+      noteBack(this.#sql, this.#now())
     })
     const { ref, incarnation, suspect } = this.#own()!
-    return { ref, incarnation, suspect, copied }
+    return { ref, incarnation, suspect }
   }
 
   /** Begins a new log, inside a transaction; the one before is never written again. */

@@ -117,6 +117,7 @@ class FileVault implements OpenVault {
       device,
       vaultPath: options.path,
       random: options.random,
+      now: options.now,
     })
     this.#own = this.#incarnations.open()
     this.rows = new RowStore(database, this.logs.deviceOf)

@@ -6,12 +6,16 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { decodeCanonical } from '../../../crdt/cbor.ts'
 import { privateSpaceId } from '../../../crdt/space.ts'
+import { mayHaveMissedFloor } from '../../../daemon/vault/away.ts'
 import { type OpenVault, openVault } from '../../../daemon/vault/open-vault.ts'
 import { stateDigest } from '../../../daemon/vault/state-digest.ts'
 import { verifySpace } from '../../../daemon/vault/verify.ts'
 import { type PairedVault, pairedVaults, pull } from '../../support/paired-vaults.ts'
 import { seededRandom } from '../../support/seed.ts'
 import { temporaryVault } from '../../support/temporary-vault.ts'
+import { meet } from '../../support/vault-session.ts'
+
+const DAY = 24 * 3_600_000
 
 const put = (vault: OpenVault, key: string) =>
   vault.transact((tx) => tx.write([{ kind: 'INSERT', entity: 'Conversation', key, values: { title: key } }]))
@@ -54,6 +58,39 @@ describe('which log a device writes', () => {
       expect(temporary.reopen().ownLog).toBe(log)
     }
     expect(logsOf(temporary.vault)).toMatchObject([{ head_seq: 5 }])
+  })
+
+  test('one that was put back may have missed where the past ends, for as long as a device may be away', () => {
+    using pair = pairedVaults(2)
+    const [a, b] = pair.vaults as [PairedVault, PairedVault]
+    put(a.vault, 'early')
+    meet(a, b)
+    expect(mayHaveMissedFloor(a.vault, a.time)).toBe(true)
+    // It was back long ago.
+    for (let days = 0; days <= 90; days += 10) {
+      for (const vault of [a, b]) vault.time += 10 * DAY
+      meet(a, b)
+    }
+    expect(mayHaveMissedFloor(a.vault, a.time)).toBe(false)
+    a.reopen()
+    expect(mayHaveMissedFloor(a.vault, a.time)).toBe(false)
+    a.vault.close()
+    copyFileSync(a.path, `${a.path}.backup`)
+    copyFileSync(a.path, `${a.path}.copy`)
+    put(a.reopen(), 'later')
+    a.vault.close()
+    renameSync(`${a.path}.copy`, a.path)
+    a.reopen()
+    expect(mayHaveMissedFloor(a.vault, a.time)).toBe(true)
+    meet(a, b)
+    expect(mayHaveMissedFloor(a.vault, a.time)).toBe(true)
+    a.reopen()
+    expect(mayHaveMissedFloor(a.vault, a.time)).toBe(true)
+    // As a new device.
+    const deviceKey = generateKeyPairSync('ed25519').privateKey
+    const restored = openVault({ ...a.options, deviceKey, path: `${a.path}.backup` })
+    expect(mayHaveMissedFloor(restored, a.time)).toBe(true)
+    restored.close()
   })
 
   test.each([
