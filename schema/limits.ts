@@ -357,7 +357,8 @@ export const LIMITS = {
   /** How long a keeper waits for the next frame, and a member for an answer; ms. */
   mailboxSilenceMs: 30_000,
   mailboxCallMs: 15_000,
-  /** What one peer may ask of a keeper at once and each second; a deposit counts twice, what needs a signature ten times. */
+  /** What one peer may ask of a keeper at once and each second; a deposit, which waits for the disk, counts ten times, as
+   * what needs a signature does. */
   mailboxBurst: 2_000,
   mailboxPerSecond: 400,
   /** Peers whose questions are counted at once; refusals after which a stream is cut. */

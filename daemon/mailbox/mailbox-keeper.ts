@@ -43,7 +43,7 @@ interface Visit {
 
 const DONE: MailboxAnswer = { type: 'done', number: 0 }
 /** What a question costs of a peer's share; 1 otherwise. */
-const COST: Partial<Record<MailboxQuestion['type'], number>> = { token: 10, open: 10, deposit: 2 }
+const COST: Partial<Record<MailboxQuestion['type'], number>> = { token: 10, open: 10, deposit: 10 }
 
 /**
  * Keeps sealed items for devices that are away. It knows mailboxes by names that mean nothing to it, lets nobody open

@@ -43,6 +43,8 @@ const ITEM = /^(\d+)-(\d+)-([0-9a-f]{32})$/
 const NAME = /^[0-9a-f]{64}$/
 /** What a file costs beside its bytes. */
 const AROUND = 512
+/** What a mailbox costs beside its items: a folder, and the file of its key. Not of its own quota. */
+const BOX_AROUND = 8_192
 
 /** Sealed items on the disk of a keeper: a folder a mailbox, a file an item. Nothing in it names anybody. */
 export class MailboxStore {
@@ -50,6 +52,7 @@ export class MailboxStore {
   readonly #now: () => number
   readonly #quotas: MailboxQuotas
   readonly #boxes = new Map<string, Mailbox>()
+  readonly #byOwner = new Map<string, number>()
   #bytes = 0
 
   /** Reads what is there. @param folder made when absent, 0700 */
@@ -88,9 +91,10 @@ export class MailboxStore {
     const { mailboxBytes, ownerBytes, allBytes } = this.#quotas
     if ((present?.bytes ?? 0) + bytes > mailboxBytes) throw new VivimError('TooLarge', 'The mailbox is full.')
     const payer = present?.owner ?? owner
-    if (this.#bytesOf(payer) + bytes > ownerBytes)
+    const taken = bytes + (present ? 0 : BOX_AROUND)
+    if ((this.#byOwner.get(payer) ?? 0) + taken > ownerBytes)
       throw new VivimError('TooLarge', 'The mailboxes of this person are full.')
-    if (this.#bytes + bytes > allBytes) throw new VivimError('StorageFull', 'The keeper has no room.')
+    if (this.#bytes + taken > allBytes) throw new VivimError('StorageFull', 'The keeper has no room.')
     const box = present ?? this.#make(name, access, owner)
     const number = box.next++
     const at = this.#now()
@@ -140,10 +144,11 @@ export class MailboxStore {
     return gone
   }
 
-  #bytesOf(owner: string): number {
-    let bytes = 0
-    for (const box of this.#boxes.values()) if (box.owner === owner) bytes += box.bytes
-    return bytes
+  #charge(owner: string, bytes: number): void {
+    this.#bytes += bytes
+    const all = (this.#byOwner.get(owner) ?? 0) + bytes
+    if (all > 0) this.#byOwner.set(owner, all)
+    else this.#byOwner.delete(owner)
   }
 
   #make(name: string, access: Uint8Array, owner: string): Mailbox {
@@ -151,34 +156,43 @@ export class MailboxStore {
     replaceFile(join(this.#folder, name, BOX), encodeCanonical([access, owner]))
     const box: Mailbox = { access, owner, bytes: 0, next: 1, items: new Map() }
     this.#boxes.set(name, box)
+    this.#charge(owner, BOX_AROUND)
     return box
   }
 
   #load(name: string): void {
     const folder = join(this.#folder, name)
+    let key: Uint8Array
     try {
-      const [access, owner] = tryDecodeArray(new Uint8Array(readFileSync(join(folder, BOX)))) ?? []
-      if (!(access instanceof Uint8Array) || typeof owner !== 'string') throw new Error('not a mailbox')
-      const box: Mailbox = { access, owner, bytes: 0, next: 1, items: new Map() }
-      const found = readdirSync(folder).flatMap((file) => {
-        const [, number, at, digest] = ITEM.exec(file) ?? []
-        return digest === undefined ? [] : [{ file, number: Number(number), at: Number(at), digest }]
-      })
-      for (const { number, ...item } of found.sort((a, b) => a.number - b.number))
-        this.#hold(box, number, { ...item, bytes: statSync(join(folder, item.file)).size + AROUND })
-      this.#boxes.set(name, box)
-      this.#dropIfEmpty(name)
-    } catch {
-      // A crash in the middle of making it: nothing was promised yet.
-      rmSync(folder, { recursive: true, force: true })
+      key = new Uint8Array(readFileSync(join(folder, BOX)))
+    } catch (error) {
+      // A crash in the middle of making it: nothing was promised yet. What cannot be read today may be tomorrow.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') rmSync(folder, { recursive: true, force: true })
+      return
     }
+    const [access, owner] = tryDecodeArray(key) ?? []
+    if (!(access instanceof Uint8Array) || typeof owner !== 'string') {
+      rmSync(folder, { recursive: true, force: true })
+      return
+    }
+    const box: Mailbox = { access, owner, bytes: 0, next: 1, items: new Map() }
+    this.#boxes.set(name, box)
+    this.#charge(owner, BOX_AROUND)
+    const found = readdirSync(folder).flatMap((file) => {
+      const [, number, at, digest] = ITEM.exec(file) ?? []
+      const size = statSync(join(folder, file), { throwIfNoEntry: false })?.size
+      if (digest === undefined || size === undefined) return []
+      return [{ file, number: Number(number), at: Number(at), digest, bytes: size + AROUND }]
+    })
+    for (const { number, ...item } of found.sort((a, b) => a.number - b.number)) this.#hold(box, number, item)
+    this.#dropIfEmpty(name)
   }
 
   #hold(box: Mailbox, number: number, item: Item): void {
     box.items.set(number, item)
     box.bytes += item.bytes
     box.next = Math.max(box.next, number + 1)
-    this.#bytes += item.bytes
+    this.#charge(box.owner, item.bytes)
   }
 
   #drop(name: string, number: number): void {
@@ -188,12 +202,14 @@ export class MailboxStore {
     rmSync(join(this.#folder, name, item.file), { force: true })
     box.items.delete(number)
     box.bytes -= item.bytes
-    this.#bytes -= item.bytes
+    this.#charge(box.owner, -item.bytes)
   }
 
   #dropIfEmpty(name: string): void {
-    if (this.#boxes.get(name)?.items.size !== 0) return
+    const box = this.#boxes.get(name)
+    if (box?.items.size !== 0) return
     this.#boxes.delete(name)
+    this.#charge(box.owner, -BOX_AROUND)
     rmSync(join(this.#folder, name), { recursive: true, force: true })
   }
 }

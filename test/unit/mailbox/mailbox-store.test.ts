@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { MailboxStore } from '../../../daemon/mailbox/mailbox-store.ts'
@@ -11,7 +11,7 @@ afterEach(() => temporary.undo())
 const id = (byte: number) => new Uint8Array(32).fill(byte)
 const item = (byte: number, bytes = 1_000) => new Uint8Array(bytes).fill(byte)
 const KEY = id(9)
-const QUOTAS = { mailboxBytes: 4_000, ownerBytes: 7_000, allBytes: 10_000, keptMs: 1_000 }
+const QUOTAS = { mailboxBytes: 4_000, ownerBytes: 23_000, allBytes: 40_000, keptMs: 1_000 }
 
 describe('what a keeper holds', () => {
   it('is kept once, in order, across a restart, and goes when it is fetched', () => {
@@ -49,6 +49,37 @@ describe('what a keeper holds', () => {
     expect(store.bytes).toBeLessThanOrEqual(QUOTAS.allBytes)
     store.remove(id(1), [1, 2])
     expect(fill(5, 'ben')).toEqual([2, 'TooLarge'])
+  })
+
+  it('counts what a mailbox costs on the disk: many with little in them are bounded too', () => {
+    const folder = temporary.folder()
+    const quotas = { mailboxBytes: 4_000, ownerBytes: 100_000, allBytes: 150_000, keptMs: 1_000 }
+    const store = new MailboxStore(folder, () => 0, quotas)
+    const boxesOf = (owner: string, first: number) => {
+      let made = 0
+      try {
+        for (; made < 50; made++) store.deposit(id(first + made), KEY, owner, item(1, 1))
+      } catch {}
+      return made
+    }
+    expect(boxesOf('ann', 0)).toBe(11)
+    expect(boxesOf('ben', 100)).toBe(6)
+    const again = new MailboxStore(folder, () => 0, quotas)
+    expect(again.bytes).toBe(store.bytes)
+    for (let box = 0; box < 11; box++) again.remove(id(box), [1])
+    expect(again.bytes).toBe(6 * (store.bytes / 17))
+    expect(() => again.deposit(id(99), KEY, 'ann', item(1))).not.toThrow()
+  })
+
+  it('loses no more than the file that is damaged', () => {
+    const folder = temporary.folder()
+    const store = new MailboxStore(folder, () => 0)
+    store.deposit(id(1), KEY, 'ann', item(1))
+    const name = Buffer.from(id(1)).toString('hex')
+    symlinkSync('/nowhere', join(folder, name, `2-0-${'0'.repeat(32)}`))
+    const again = new MailboxStore(folder, () => 0)
+    expect(again.list(id(1), 0).map(({ number }) => number)).toEqual([1])
+    expect(again.bytes).toBe(store.bytes)
   })
 
   it('goes after its time, also while the keeper is off', () => {
