@@ -4,6 +4,7 @@ import { authBench } from './auth.bench.ts'
 import { captureBench } from './capture.bench.ts'
 import { contextBench } from './context.bench.ts'
 import { type Bench, isMet, type Measurement } from './measurement.ts'
+import { networkBench } from './network.bench.ts'
 import { nodeBench } from './node.bench.ts'
 import { replicationBench } from './replication.bench.ts'
 import { userBench } from './user.bench.ts'
@@ -11,6 +12,7 @@ import { usersBench } from './users.bench.ts'
 
 const BENCHES: readonly Bench[] = [
   nodeBench,
+  networkBench,
   userBench,
   usersBench,
   authBench,

@@ -1,9 +1,9 @@
-/** One figure of `npm run bench`. Units: ops/s, ms, s, MB (10^6 bytes), bytes, ratio. */
+/** One figure of `npm run bench`. Units: ops/s, ms, s, MB (10^6 bytes), bytes, ratio, percent. */
 export interface Measurement {
   readonly name: string
   /** null: it could not be measured; `note` says why. */
   readonly value: number | null
-  readonly unit: 'ops/s' | 'ms' | 's' | 'MB' | 'bytes' | 'ratio'
+  readonly unit: 'ops/s' | 'ms' | 's' | 'MB' | 'bytes' | 'ratio' | 'percent'
   readonly goal: number | null
   readonly better: 'higher' | 'lower'
   readonly runs: number
