@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { contentRoutingSymbol, peerDiscoverySymbol, peerRoutingSymbol } from '@libp2p/interface'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { privateKeyOfSeed, publicKeyBytes } from '../../../daemon/identity/ed25519.ts'
 import { CpuWatchdog } from '../../../daemon/network/dht/cpu-watchdog.ts'
+import { Dht } from '../../../daemon/network/dht/dht.ts'
 import { placeOf, readRecord, signRecord } from '../../../daemon/network/dht/record.ts'
 import { RecordStore } from '../../../daemon/network/dht/record-store.ts'
 import { LIMITS } from '../../../schema/limits.ts'
@@ -60,13 +62,9 @@ describe('the table', () => {
     expect(hub.state().records).toBe(1)
   })
 
-  it('is asked for no peer that is dialled without an address', async () => {
-    const hub = await networks.start({ isRelay: true })
-    const relays = [hub.target()]
-    const [a, b] = await Promise.all([networks.start({ relays }), networks.start({ relays })])
-    await vi.waitFor(() => expect(a.peers()).toContain(hub.peerId), WITHIN)
-    await vi.waitFor(() => expect(b.peers()).toContain(hub.peerId), WITHIN)
-    await expect(a.connect({ peerId: b.peerId })).rejects.toMatchObject({ code: 'Unavailable' })
+  it('is not offered to the library, which would ask it for every peer without an address', () => {
+    for (const symbol of [peerRoutingSymbol, contentRoutingSymbol, peerDiscoverySymbol])
+      expect(symbol in Dht.prototype, String(symbol)).toBe(false)
   })
 
   it('is not there without a bootstrap node, and nobody waits for it', async () => {
