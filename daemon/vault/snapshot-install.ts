@@ -52,12 +52,7 @@ export function installSnapshot(
   const installed = { reissued: 0, recovered: 0 }
   vault.beginAgain(
     (tx) => {
-      missing = vault
-        .all<{ table_no: number; marker: Uint8Array }>(
-          'SELECT table_no, marker FROM erased WHERE space = ?',
-          [vault.space],
-        )
-        .map(({ table_no, marker }) => ({ entity: table_no, marker }))
+      missing = erasedHere(vault)
       return replaceRows(vault, tx, snapshots, root, header)
     },
     (tx) => {
@@ -90,6 +85,17 @@ export function installSnapshot(
     },
   )
   return installed
+}
+
+/** What this device erased itself. Another one's ERASE comes again in its own log, or counts no more: it is not ours to say. */
+function erasedHere(vault: OpenVault): { entity: number; marker: Uint8Array }[] {
+  const { device } = vault.logs.deviceOf(vault.ownLog)
+  return vault.all<{ entity: number; marker: Uint8Array }>(
+    `SELECT table_no AS entity, marker FROM erased e WHERE space = ? AND EXISTS (
+       SELECT 1 FROM erasures r JOIN logs l ON l.ref = r.log
+       WHERE r.table_no = e.table_no AND r.marker = e.marker AND r.pending = 0 AND l.device = ?)`,
+    [vault.space, device],
+  )
 }
 
 const conversationIds = (vault: OpenVault) =>

@@ -5,6 +5,7 @@ import { voidOperation } from '../../../crdt/void.ts'
 import { makeRevocation } from '../../../daemon/identity/revocation.ts'
 import { OperationLog } from '../../../daemon/vault/operation-log.ts'
 import { stateDigest } from '../../../daemon/vault/state-digest.ts'
+import { storedClock } from '../../../daemon/vault/stored-clock.ts'
 import type { AddingChange, FactChange } from '../../../daemon/vault/vault.ts'
 import { verifySpace } from '../../../daemon/vault/verify.ts'
 import { Conversation } from '../../../schema/entities/index.ts'
@@ -319,6 +320,57 @@ describe('a VOID', () => {
     pull(two, one)
     expect(two.vault.voids.covers(two.vault.logs.find(two.vault.space, logId(one))!.ref, 2)).toBe(true)
     expect(two.vault.get('SELECT count(*) AS n FROM void_operations')).toEqual({ n: 1 })
+  })
+
+  test('says nothing when it names what comes after it', async () => {
+    using all = pairedVaults(2)
+    const [one, two] = all.vaults as [PairedVault, PairedVault]
+    put(one, insert('a'))
+    const log = ownLogOf(one)
+    one.vault.run('BEGIN')
+    log.append(voidOperation(3, { ms: one.time + 1, counter: 0, device: deviceTag(one.device) }))
+    log.commit()
+    log.closeSegment()
+    one.vault.run('COMMIT')
+    one.time += 100
+    one.reopen()
+    put(one, insert('b'))
+    pull(two, one)
+    expect(two.vault.voids.runs()).toEqual([])
+    expect(titleOf(two, 'b')).toBe('title of b')
+    await verified(two)
+  })
+
+  test('lets the clock of who took in its stamps fall again', () => {
+    using all = pairedVaults(2)
+    const [one, two] = all.vaults as [PairedVault, PairedVault]
+    put(one, insert('a'))
+    const ahead = one.time + 4 * MINUTE
+    const log = ownLogOf(one)
+    const device = deviceTag(one.device)
+    const ship = () => {
+      log.commit()
+      log.closeSegment()
+      pull(two, one)
+    }
+    log.append({
+      hlc: { ms: ahead, counter: 0, device },
+      kind: 'INSERT',
+      table: Conversation.number,
+      key: 'ahead',
+      schemaVersion: 1,
+      columns: new Map([[Conversation.columns.title.number, 'ahead']]),
+    })
+    ship()
+    expect(storedClock(two.vault.database).ms).toBe(ahead)
+    log.append(voidOperation(2, { ms: ahead, counter: 1, device }))
+    ship()
+    expect(titleOf(two, 'ahead')).toBeUndefined()
+    expect(storedClock(two.vault.database).ms).toBeLessThan(ahead)
+    put(two, insert('now'))
+    expect(storedClock(two.vault.database).ms).toBeLessThan(ahead)
+    two.reopen()
+    expect(storedClock(two.vault.database).ms).toBeLessThan(ahead)
   })
 
   test('ends its log: what is written behind it counts for nothing', async () => {

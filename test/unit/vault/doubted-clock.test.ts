@@ -38,6 +38,11 @@ describe('a device whose clock is doubted', () => {
     using pair = pairedVaults(2, { watched: true })
     const [a, b] = pair.vaults as [PairedVault, PairedVault]
     put(a, insert('kept'), insert('gone'), remove('gone'), rename('kept'))
+    for (let round = 0; round < 2; round++) {
+      meet(a, b)
+      for (const one of [a, b]) await upkeep(one)
+    }
+    put(a, rename('kept'))
     meet(a, b)
     const before = digestOf(b)
     // By its clock everybody has been away for a year.
