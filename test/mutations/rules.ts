@@ -195,8 +195,8 @@ const LASTING: readonly Mutation[] = [
   {
     name: 'a restored vault writes a log of its own',
     file: 'daemon/vault/incarnations.ts',
-    rule: 'if (!present || copied) this.begin()',
-    without: 'if (!present) this.begin()',
+    rule: 'if (present && !copied) return',
+    without: 'if (present) return',
     tests: ['test/unit/vault/incarnations.test.ts', SIMULATION],
   },
   {
