@@ -33,6 +33,8 @@ export class LeftFor {
   /** Something came from a mailbox: whoever left it may want to know. */
   owesProgress = false
   full = false
+  /** Digest of the last word about what is held here. */
+  progress: string | undefined
 
   /**
    * What was left may be gone from the keeper without being of use: it lay too long, the keeper lost it, or the device took
@@ -79,8 +81,15 @@ export async function leaveFor(options: LeaveOptions, device: PartyDevice, left:
       const positions = await replicate('frontier', {})
       const statement = encodeProgress({ device: party.device, positions }, now())
       const signature = sign(party.keys.deviceKey, statement)
-      await leaveItem(options, newest, device, left, { type: 'progress', statement, signature })
+      const before = left.progress
+      left.progress = await leaveItem(options, newest, device, left, {
+        type: 'progress',
+        statement,
+        signature,
+      })
       left.owesProgress = false
+      // Who is away for long needs the last one alone: all of them would fill its mailbox.
+      if (before !== undefined && before !== left.progress) await takeOut(options.visit, before)
     }
   } catch (error) {
     if (!(error instanceof VivimError) || !['TooLarge', 'StorageFull'].includes(error.code)) throw error
@@ -147,14 +156,21 @@ async function leaveMembers(
   left.members.add(name)
 }
 
-/** @throws VivimError `TooLarge`, `StorageFull` when there is no room */
+/** Numbers begin anew in a mailbox that was empty: an item is known by its digest. */
+async function takeOut(visit: MailboxVisit, digest: string): Promise<void> {
+  const items = await visit.list()
+  const gone = items.filter((item) => Buffer.from(item.digest).toString('hex') === digest)
+  await visit.delete(gone.map(({ number }) => number))
+}
+
+/** Answers its digest. @throws VivimError `TooLarge`, `StorageFull` when there is no room */
 async function leaveItem(
   { visit, count, token }: LeaveOptions,
   epoch: EpochKey,
   { device }: PartyDevice,
   left: LeftFor,
   item: MailboxItem,
-): Promise<void> {
+): Promise<string> {
   const id = mailboxId(epoch, device)
   const name = Buffer.from(id).toString('hex')
   const sealed = sealItem(epoch, id, item)
@@ -164,7 +180,9 @@ async function leaveItem(
     present = new Set((await visit.list()).map(({ digest }) => Buffer.from(digest).toString('hex')))
     left.present.set(name, present)
   }
-  if (present.has(Buffer.from(itemDigest(sealed)).toString('hex'))) return
+  const digest = Buffer.from(itemDigest(sealed)).toString('hex')
+  if (present.has(digest)) return digest
   await visit.deposit(sealed)
   count('mailbox.left')
+  return digest
 }

@@ -65,6 +65,7 @@ async function world() {
       one.vault.transact((tx) =>
         tx.write([{ kind: 'INSERT', entity: 'Conversation', key, values: { title: key, state: 'ACTIVE' } }]),
       ),
+    left,
     leave: (now: number) =>
       leaveFor(
         {
@@ -99,6 +100,26 @@ async function world() {
 }
 
 describe('what was left at a keeper', () => {
+  it('of what is held here is the last word alone, and nothing else goes with the one before', async () => {
+    const { keeper, write, left, leave, lose, collect, titles } = await world()
+    left.owesProgress = true
+    await leave(1)
+    const bytes = keeper.bytes
+    for (let now = 2; now < 10; now++) {
+      left.owesProgress = true
+      await leave(now)
+    }
+    expect(keeper.bytes).toBe(bytes)
+    // Its number is another item's now.
+    await lose()
+    write('a')
+    await leave(10)
+    left.owesProgress = true
+    await leave(11)
+    await collect()
+    expect(titles()).toEqual(['a'])
+  })
+
   it('is left again after a day when it is gone and was not acknowledged, and not twice when it is there', async () => {
     const { keeper, write, leave, lose, collect, titles } = await world()
     write('a')
