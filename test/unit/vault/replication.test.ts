@@ -368,7 +368,8 @@ function handWritten(
   const bodies = operations.map(
     ({ columns, table = Conversation.number, ms, tag = deviceTag(device) }, index) =>
       encodeOperation({
-        hlc: { ms: ms ?? Date.UTC(2026, 0, 1) + index + 1, counter: 0, device: tag },
+        // Later than what the vaults wrote when they were opened.
+        hlc: { ms: ms ?? Date.UTC(2026, 0, 1) + 1_000 + index, counter: 0, device: tag },
         kind: 'UPDATE',
         table,
         key: 'c1',
