@@ -1,7 +1,9 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KnownMembers } from '../../crdt/engine.ts'
+import { readEpochWrap } from '../../crdt/epoch-wrap.ts'
 import { type Frontier, type LogPosition, logName } from '../../crdt/frontier.ts'
+import { rootVerifier } from '../../daemon/identity/member-reader.ts'
 import { makeRevocation } from '../../daemon/identity/revocation.ts'
 import { type OpenVault, openVault } from '../../daemon/vault/open-vault.ts'
 import { PeerClock } from '../../daemon/vault/peer-clock.ts'
@@ -131,7 +133,9 @@ export class VaultReplica implements SyncReplica {
       now: this.#time(),
       random: this.#random.bytes,
     })
-    this.saveMembers(revocation.documents)
+    // Wraps of the next key hold randomness of the system's own: a seed would not replay. Nothing here is sealed with it.
+    const isWrap = (bytes: Uint8Array) => readEpochWrap(bytes, rootVerifier(did)) !== undefined
+    this.saveMembers(revocation.documents.filter((bytes) => !isWrap(bytes)))
   }
 
   /** One round of dropping what is superseded for good; says what this device holds first. */
