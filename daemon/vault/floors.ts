@@ -7,7 +7,6 @@ import { type Stamp, unpackStamps } from '../../crdt/stamps.ts'
 import { REPLICATED_ENTITIES, type ReplicatedEntity } from '../../schema/entities/index.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Acknowledgements, StableLog } from './acknowledgements.ts'
-import { isClockDoubted } from './doubted-clock.ts'
 import type { RowName } from './erasure.ts'
 import { floorNumber, isBacked } from './floor-backing.ts'
 import { noteDropped } from './let-go.ts'
@@ -55,8 +54,6 @@ export class Floors {
 
   /** One step: keeps to a floor that another device proposed, lets go of what it allows, or proposes the next. */
   step(): void {
-    // By a wrong clock the others would be away, and everything long past.
-    if (isClockDoubted(this.#vault)) return
     const floor = this.latest()
     const [highest] = this.#proposals()
     if (floor && !this.#isApplied(floor)) {

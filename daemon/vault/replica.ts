@@ -27,7 +27,6 @@ import type { OpenVault } from './open-vault.ts'
 import type { Pace } from './pace.ts'
 import type { Received } from './received.ts'
 import { type Installed, installSnapshot } from './snapshot-install.ts'
-import { snapshotObstacle } from './snapshot-lineage.ts'
 import { Snapshots } from './snapshots.ts'
 import type { StateAudit } from './state-audit.ts'
 import type { SyncCursors } from './sync-cursors.ts'
@@ -84,7 +83,7 @@ export interface ReplicaActions extends AuditActions, MailboxActions {
   acknowledged(params: { readonly device: Uint8Array; readonly positions: readonly LogPosition[] }): null
   /** Where the past ends here. */
   floors(params: Record<never, never>): KnownFloors
-  /** A snapshot of all there is, for a device that is below a floor: its signed header; empty: it makes none now. */
+  /** A snapshot of all there is, for a device that is below a floor: its signed header; empty: it needs one itself. */
   makeSnapshot(params: Record<never, never>): { readonly header: Uint8Array }
   readChunk(params: { readonly root: Uint8Array; readonly position: number }): { readonly bytes: Uint8Array }
   /** @throws VivimError `Corrupt`, `Forbidden` */
@@ -190,10 +189,7 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
     },
     floors: () => knownFloors(vault),
     // Who needs one gives none.
-    makeSnapshot: () => {
-      const makesNone = lacksOperations(vault) || snapshotObstacle(vault) !== undefined
-      return { header: makesNone ? new Uint8Array(0) : snapshots.make() }
-    },
+    makeSnapshot: () => ({ header: lacksOperations(vault) ? new Uint8Array(0) : snapshots.make() }),
     readChunk: ({ root, position }) => ({ bytes: snapshots.readChunk(root, position) }),
     beginSnapshot: ({ header }) => snapshots.begin(header),
     storeChunk: ({ root, position, bytes }) => snapshots.storeChunk(root, position, bytes),

@@ -5,41 +5,34 @@ import { GENESIS_HASH } from '../../crdt/log.ts'
 import type { SnapshotHeader } from '../../crdt/snapshot.ts'
 import type { SnapshotPosition } from '../../crdt/snapshot-position.ts'
 import { VivimError } from '../../schema/errors.ts'
-import { keepsBack } from './doubted-clock.ts'
 import type { LogRow } from './logs.ts'
 import type { OpenVault } from './open-vault.ts'
 import type { Sql } from './sql.ts'
 import type { UnsentOperation } from './unsent.ts'
 
 /**
- * Why no snapshot can be made now: what is written again later under another stamp, and branches that would go on from
- * nothing, are in none. Undefined when one can be made.
+ * Where each log stands. An operation that waits is not in the rows, so a log with one ends before it.
+ * @throws VivimError `Conflict` while one waits in what branches share: they would go on from nothing
  */
-export function snapshotObstacle(vault: OpenVault): VivimError | undefined {
-  const { logs, space, forks } = vault
-  if (keepsBack(vault))
-    return new VivimError('Conflict', 'Changes of this device wait until its clock is right.', {
-      hint: 'Set the clock, and connect another device.',
-    })
-  const waits = logs.list(space).some((log) => waitingAt(vault, log) && forks.branches.isForked(log))
-  if (!waits) return undefined
-  return new VivimError('Conflict', 'A change waits in a log that was written apart.', {
-    hint: 'Another device may be able to make a snapshot.',
-  })
-}
-
-/** Where each log stands. An operation that waits is not in the rows, so a log with one ends before it. */
 export function snapshotPositions(vault: OpenVault): SnapshotPosition[] {
   const { logs, space, floorPositions, forks } = vault
   const rows = logs.list(space)
   const positions = rows.flatMap((log): SnapshotPosition[] => {
     const { ref, device, incarnation, head_seq, head_hash, start } = log
-    const waiting = waitingAt(vault, log)
+    const waiting = vault.get<{ seq: number | null }>(
+      'SELECT min(seq) AS seq FROM held_operations WHERE log = ?',
+      [ref],
+    )?.seq
+    const isForked = forks.branches.isForked(log)
+    if (waiting && isForked)
+      throw new VivimError('Conflict', 'A change waits in a log that was written apart.', {
+        hint: 'Another device may be able to make a snapshot.',
+      })
     const sequence = waiting ? waiting - 1 : head_seq
-    const parent = rows.find((known) => known.ref === log.parent)
     // Rows may show what follows an operation that waits: then the log is named even where the first one does.
-    const isEmpty = head_seq < start && !forks.branches.isForked(log)
-    if (isEmpty) return []
+    if (sequence === 0 && head_seq === 0 && !isForked) return []
+    const parent = rows.find((known) => known.ref === log.parent)
+    if (log.parent === null && start > 1) return []
     const hash = sequence === head_seq ? head_hash : hashBefore(vault, parent, log, sequence)
     if (!hash) return []
     const branch = log.origin && parent && { origin: log.origin, parent: parent.incarnation, start }
@@ -47,11 +40,6 @@ export function snapshotPositions(vault: OpenVault): SnapshotPosition[] {
     return [{ device, incarnation, sequence, hash, closed, ...(branch && { branch }) }]
   })
   return sortedPositions(positions)
-}
-
-function waitingAt(vault: OpenVault, { ref }: LogRow): number | null | undefined {
-  return vault.get<{ seq: number | null }>('SELECT min(seq) AS seq FROM held_operations WHERE log = ?', [ref])
-    ?.seq
 }
 
 function hashBefore(

@@ -25,7 +25,7 @@ import type { OpenVault } from './open-vault.ts'
 import { valueByNumber } from './row-store.ts'
 import { sharedColumns } from './shared-column-store.ts'
 import { insistOnFloor } from './snapshot-backing.ts'
-import { snapshotObstacle, snapshotPositions } from './snapshot-lineage.ts'
+import { snapshotPositions } from './snapshot-lineage.ts'
 import { erasedMarkers, type FactRow, factRows, stateDigest } from './state-digest.ts'
 
 /** A snapshot that is here, whole or in part. */
@@ -46,14 +46,9 @@ export class Snapshots {
     this.#vault = vault
   }
 
-  /**
-   * The last one, if it still says how things are; a new one otherwise. One is kept. Answers its encoded header.
-   * @throws VivimError `Conflict` while none can be made
-   */
+  /** The last one, if it still says how things are; a new one otherwise. One is kept. Answers its encoded header. */
   make(): Uint8Array {
     const vault = this.#vault
-    const obstacle = snapshotObstacle(vault)
-    if (obstacle) throw obstacle
     const positions = snapshotPositions(vault)
     const recent = this.list().find(
       ({ own, madeAt, header }) =>

@@ -4,7 +4,6 @@ import { LIMITS } from '../../schema/limits.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { lastInStep } from './away.ts'
 import { findSuperseded } from './compaction.ts'
-import { isClockDoubted } from './doubted-clock.ts'
 import { Floors } from './floors.ts'
 import { noteDropped } from './let-go.ts'
 import type { OpenVault } from './open-vault.ts'
@@ -56,10 +55,9 @@ export class Upkeep {
   async #run(pace: Pace, now: boolean): Promise<UpkeepResult> {
     // First: whoever hears that this device holds something may rely on its having let go of what went before.
     this.floors.step()
-    const rests = isClockDoubted(this.#vault)
-    const acknowledged = !rests && this.#acknowledge(now)
+    const acknowledged = this.#acknowledge(now)
     const logs = this.#acknowledgements.stableLogs(this.#vault.now())
-    const dropped = rests ? 0 : await this.#compact(pace)
+    const dropped = await this.#compact(pace)
     return {
       acknowledged,
       stable: logs.reduce((sum, { stable }) => sum + stable, 0),
