@@ -96,7 +96,7 @@ export class VaultReplica implements SyncReplica {
   }
 
   get purgeDue(): boolean {
-    return this.#vault.purgePending
+    return this.#vault.purgePending || this.#vault.erasures.owedBy(this.member.did) !== undefined
   }
 
   get path(): string {
