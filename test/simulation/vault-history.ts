@@ -172,6 +172,18 @@ export class History {
     return lost
   }
 
+  /** What was erased may be hollow on others that never saw the ERASE; only this device knows why. */
+  aloneKnowsAnErase(replica: VaultReplica, others: readonly VaultReplica[]): boolean {
+    const frontiers = others.map(
+      ({ vault }) => new Map(vault.logs.list(vault.space).map((log) => [logName(log), log.head_seq])),
+    )
+    return replica.vault.logs.list(replica.vault.space).some((log) => {
+      const elsewhere = Math.max(...frontiers.map((frontier) => frontier.get(logName(log)) ?? 0))
+      const alone = this.#log(log).operations.slice(elsewhere)
+      return alone.some(({ read }) => read.kind === KIND.ERASE)
+    })
+  }
+
   /** Compares what a device shows with the fold of what it holds. */
   checkState(replica: VaultReplica): string[] {
     const { vault } = replica

@@ -208,6 +208,8 @@ export class VaultWorld implements Disposable {
     const image = this.#images.get(replica)
     // A decision, or what its cut-offs name, may be in no other file.
     if (!image || this.staying.length < this.replicas.length) return
+    const others = this.replicas.filter((other) => other !== replica)
+    if (this.history.aloneKnowsAnErase(replica, others)) return
     this.network.forget(replica)
     this.network.silence(replica)
     const whole = this.#random.next() < 0.5
