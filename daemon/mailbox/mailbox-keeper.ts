@@ -7,6 +7,7 @@ import { createFile } from '../identity/atomic-file.ts'
 import { verify } from '../identity/ed25519.ts'
 import { readMemberDocument } from '../identity/member-document.ts'
 import type { RegistryEntry } from '../master/registry.ts'
+import { entriesIn, isTakenOut } from '../master/revoked-signers.ts'
 import type { FrameStream, Network } from '../network/network.ts'
 import { TokenBuckets } from '../network/token-buckets.ts'
 import {
@@ -27,7 +28,9 @@ export interface MailboxKeeperOptions {
   /** Made when absent, 0700. */
   readonly folder: string
   /** What is registered of a person. @throws VivimError `Unavailable` */
-  readonly find: (did: string) => Promise<Pick<RegistryEntry, 'devices'> | undefined>
+  readonly find: (
+    did: string,
+  ) => Promise<(Pick<RegistryEntry, 'devices'> & Partial<RegistryEntry>) | undefined>
   /** Milliseconds UTC. */
   readonly now: () => number
   readonly count: (name: string, by?: number) => void
@@ -171,9 +174,9 @@ export class MailboxKeeper {
     const member = readMemberDocument(document)
     const right = member && verify(member.device, this.#signed(visit, 'token', document), signature)
     if (!right) throw new VivimError('Forbidden')
-    const registered = (await find(member.did))?.devices ?? []
-    if (!registered.some((known) => readMemberDocument(known)?.deviceDid === member.deviceDid))
-      throw new VivimError('Forbidden')
+    const { devices = [], records = [] } = (await find(member.did)) ?? {}
+    const registered = devices.some((known) => readMemberDocument(known)?.deviceDid === member.deviceDid)
+    if (!registered || isTakenOut(member, entriesIn(records))) throw new VivimError('Forbidden')
     const until = now() + LIMITS.mailboxTokenMs
     return { type: 'token', token: this.#tokens.issue(member.did, until), until }
   }

@@ -7,7 +7,7 @@ import type { Registry } from './registry.ts'
 
 const FIRST_RETRY_MS = 500
 /** Trying again changes nothing. */
-const FINAL = new Set(['InvalidParams', 'TooLarge'])
+const FINAL = new Set(['InvalidParams', 'TooLarge', 'Forbidden'])
 
 export interface OutboxPublisherOptions {
   readonly outbox: Outbox

@@ -15,13 +15,14 @@ import {
   type SignedRecord,
 } from './record-kinds.ts'
 import type { PutOutcome, Registry, RegistryEntry, Since, Witness } from './registry.ts'
+import { isTakenOut, signerOf } from './revoked-signers.ts'
 import { until } from './until.ts'
 
 const PUT_USER = `
 INSERT INTO users (did, sequence, display_name, record, updated_at) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (did) DO UPDATE SET sequence = excluded.sequence, display_name = excluded.display_name,
   record = excluded.record, updated_at = excluded.updated_at
-WHERE users.sequence < excluded.sequence`
+WHERE users.sequence < excluded.sequence OR $6`
 
 /** Records made at the same moment may pass a quota by as many as there are connections. */
 const PUT_DEVICE = `
@@ -84,10 +85,16 @@ export class PostgresRegistry implements Registry {
     this.#options = options
   }
 
-  /** @throws also VivimError `Exhausted` when the person has as many such records as a master keeps */
+  /**
+   * @throws also VivimError `Exhausted` when the person has as many such records as a master keeps, `Forbidden` when the
+   * device that signed it was taken out
+   */
   async put(kind: RecordKind, bytes: Uint8Array, signal?: AbortSignal): Promise<PutOutcome> {
     const record = checkedRecord({ kind, bytes })
     const work = this.#options.database.transaction(async (query): Promise<PutOutcome> => {
+      const signer = signerOf(record)
+      if (signer && isTakenOut(signer, await entriesOf(query, record.did)))
+        throw new VivimError('Forbidden', 'A device signed it that was taken out.', { field: 'record' })
       if (!(await this.#upsert(query, record))) return 'stale'
       // The last that is locked, and the same for everybody: who holds it waits for nobody.
       const state = await readState(query, true)
@@ -185,7 +192,8 @@ export class PostgresRegistry implements Registry {
     if (kind === 'user') {
       // PostgreSQL has no zero character in its texts; the record keeps it.
       const shown = readUserRecord(bytes)!.displayName?.replaceAll('\0', '') ?? null
-      return (await query(PUT_USER, [did, sequence, shown, record, now])).changed > 0
+      const lapsed = await this.#isLapsed(query, did)
+      return (await query(PUT_USER, [did, sequence, shown, record, now, lapsed])).changed > 0
     }
     const { most, of } = QUOTAS[kind]
     const { changed } =
@@ -209,10 +217,22 @@ export class PostgresRegistry implements Registry {
     throw new VivimError('Exhausted', `A master keeps ${most} ${of} of one person.`)
   }
 
+  /** The device that signed who the person is was taken out since: no sequence of its holds that place. */
+  async #isLapsed(query: Query, did: string): Promise<boolean> {
+    const { rows } = await query('SELECT record FROM users WHERE did = $1', [did])
+    const signer = rows[0] && signerOf({ kind: 'user', bytes: bytesOf(rows[0].record) })
+    return signer !== undefined && isTakenOut(signer, await entriesOf(query, did))
+  }
+
   /** A statement that nobody waits for any more ends by its own deadline. */
   #query(sql: string, values: readonly unknown[], signal: AbortSignal | undefined): Promise<QueryResult> {
     return until(this.#options.database.query(sql, values), signal)
   }
+}
+
+async function entriesOf(query: Query, did: string): Promise<Uint8Array[]> {
+  const { rows } = await query("SELECT record FROM signed_records WHERE did = $1 AND kind = 'entry'", [did])
+  return rows.map(({ record }) => bytesOf(record))
 }
 
 /** A copy of its own: the library's buffers are pooled. */

@@ -41,7 +41,12 @@ export interface Witness {
  * in PostgreSQL, the other asks a bootstrap node; one compliance suite covers both.
  */
 export interface Registry {
-  /** @throws VivimError `InvalidParams` for a record that does not verify, `Unavailable` when the master is away */
+  /**
+   * What a device signed that the person's DID log takes out is refused, whatever its sequence; what it had signed before
+   * gives way to any record of another device.
+   * @throws VivimError `InvalidParams` for a record that does not verify, `Forbidden` for one of a device that was taken
+   * out, `Unavailable` when the master is away
+   */
   put(kind: RecordKind, record: Uint8Array, signal?: AbortSignal): Promise<PutOutcome>
   /** @throws VivimError `Unavailable` */
   find(did: string, signal?: AbortSignal): Promise<RegistryEntry | undefined>

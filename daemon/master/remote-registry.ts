@@ -23,6 +23,7 @@ const MOST_RECORDS = 2 * (LIMITS.registryEntries + LIMITS.registrySealed)
 const REFUSALS: Partial<Record<ErrorCode, string>> = {
   InvalidParams: 'The master says that the record does not verify.',
   TooLarge: 'The master says that the record is too large.',
+  Forbidden: 'The master says that the device that signed it was taken out.',
   Exhausted: 'The master keeps no more devices of this person.',
   RateLimited: 'The master is asked too often.',
   Unavailable: 'The master cannot answer now.',
@@ -39,7 +40,7 @@ export class RemoteRegistry implements Registry {
     this.#options = options
   }
 
-  /** @throws also VivimError `RateLimited`, `Exhausted`, `TooLarge` */
+  /** @throws also VivimError `RateLimited`, `Exhausted`, `TooLarge`, `Forbidden` */
   async put(kind: RecordKind, record: Uint8Array, signal?: AbortSignal): Promise<PutOutcome> {
     if (record.length > LIMITS.registryRecordBytes)
       throw new VivimError('TooLarge', `A record has at most ${LIMITS.registryRecordBytes} bytes.`)

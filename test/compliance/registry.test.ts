@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { readMembershipEntry } from '../../crdt/membership-entry.ts'
 import { privateKeyOfSeed, publicKeyBytes } from '../../daemon/identity/ed25519.ts'
 import { MasterDatabase } from '../../daemon/master/database.ts'
 import { EmbeddedPostgres } from '../../daemon/master/embedded-postgres.ts'
@@ -182,6 +183,45 @@ describe.each([
     ])
       expect(await failureOf(registry.put('sealed', record))).toMatchObject({ code: 'InvalidParams' })
     expect(await registry.find(ann.did)).toBeUndefined()
+  })
+
+  it('takes nothing more of a device that was taken out, and what others say comes before what it had said', async () => {
+    const highest = Number.MAX_SAFE_INTEGER
+    await registry.put('user', ann.record(highest, 'Hijacked', { device: 'stolen' }))
+    await registry.put('device', ann.document({ device: 'stolen', sequence: 5 }))
+    expect(await registry.put('user', ann.record(6, 'Ann'))).toBe('stale')
+    await registry.put('entry', ann.revocation(1, 'stolen'))
+
+    const refused = [
+      ['user', ann.record(highest, 'Again', { device: 'stolen' })],
+      ['device', ann.document({ device: 'stolen', sequence: 6 })],
+      ['sealed', ann.sealed(new Uint8Array(9), { device: 'stolen' })],
+    ] as const
+    for (const [kind, bytes] of refused)
+      expect(await failureOf(registry.put(kind, bytes))).toMatchObject({ code: 'Forbidden' })
+    expect(await registry.put('user', ann.record(6, 'Ann'))).toBe('stored')
+    expect(await registry.put('user', ann.record(5, 'Older'))).toBe('stale')
+    expect(await registry.put('sealed', ann.sealed(new Uint8Array(9)))).toBe('stored')
+    const found = (await registry.find(ann.did))!
+    expect(found.user).toEqual(ann.record(6, 'Ann'))
+    expect(found.devices).toEqual([ann.document({ device: 'stolen', sequence: 5 })])
+  })
+
+  it('takes nothing of a device that one let in which was taken out, unless the root lets it in itself', async () => {
+    await registry.put('entry', ann.revocation(1, 'stolen'))
+    const enrolled = ann.document({ device: 'laptop', enrolledBy: 'stolen' })
+    expect(await failureOf(registry.put('device', enrolled))).toMatchObject({ code: 'Forbidden' })
+    const bob = new Person(`Bob ${people++}`)
+    await registry.put('entry', bob.entry(1))
+    const previous = readMembershipEntry(bob.entry(1), bob.did, () => true)!.hash
+    await registry.put('entry', bob.revocation(2, 'stolen', previous))
+    expect(await registry.put('device', bob.document({ device: 'laptop', enrolledBy: 'stolen' }))).toBe(
+      'stored',
+    )
+    // What others did is no business of theirs.
+    expect(await registry.put('device', new Person('stolen').document({ sequence: Date.now() }))).toBe(
+      'stored',
+    )
   })
 
   it('proves that each record it took is in its log, and that the log only grows', async () => {

@@ -2,11 +2,13 @@ import { VivimError } from '../../../schema/errors.ts'
 import { LIMITS } from '../../../schema/limits.ts'
 import type { MasterLog } from '../master-log.ts'
 import { believableRecords, recordsIn } from '../record-check.ts'
-import { type CheckedRecord, leafOf, recordName } from '../record-kinds.ts'
+import { type CheckedRecord, leafOf } from '../record-kinds.ts'
 import type { Registry, RegistryEntry, Since } from '../registry.ts'
+import { withoutLapsedUser } from '../revoked-signers.ts'
 import { FINDINGS, type Finding, type FindingKind, Findings } from './findings.ts'
 import { provesConsistency, provesInclusion } from './merkle-proof.ts'
 import { type ReaderState, readReaderState, writeReaderState } from './reader-state.ts'
+import { missedIn, seenName } from './seen-records.ts'
 import { readHead, type SignedHead } from './signed-head.ts'
 
 /** Another device's head is compared over a log that may grow meanwhile. */
@@ -84,7 +86,7 @@ export class LogReader {
     if (this.#forged.delete(did)) wrong.add('forged')
     for (const kind of wrong) this.#found(kind, did)
     if (logged !== undefined && this.#findings.personIsWell(did, wrong)) this.#save()
-    return entry
+    return entry && withoutLapsedUser(entry)
   }
 
   /** The registry's answer about a DID holds something that nobody signed who may. */
@@ -231,13 +233,7 @@ export class LogReader {
   }
 
   #compareWithSeen(did: string, records: readonly CheckedRecord[]): Set<FindingKind> {
-    const wrong = new Set<FindingKind>()
-    const found = new Map(records.map((record) => [recordName(record), record.sequence]))
-    for (const [name, sequence] of this.#seen.get(did) ?? []) {
-      const present = found.get(name)
-      if (present === undefined) wrong.add('dropped')
-      else if (present < sequence) wrong.add('replayed')
-    }
+    const wrong = missedIn(this.#seen.get(did) ?? new Map(), records)
     if (this.#remember(did, records)) this.#save()
     return wrong
   }
@@ -246,7 +242,7 @@ export class LogReader {
     const known = this.#seen.get(did) ?? new Map<string, number>()
     let changed = false
     for (const record of records) {
-      const name = recordName(record)
+      const name = seenName(record)
       if ((known.get(name) ?? -1) >= record.sequence) continue
       known.set(name, record.sequence)
       changed = true

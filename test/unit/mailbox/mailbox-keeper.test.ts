@@ -20,11 +20,16 @@ afterEach(async () => {
 
 const ANN = new Person('Ann')
 const STRANGER = new Person('Eve')
-const laptopOf = ({ name }: Person) =>
-  privateKeyOfSeed(createHash('sha256').update(`${name}/laptop`).digest())
+const keyOf = (name: string) => privateKeyOfSeed(createHash('sha256').update(name).digest())
+const laptopOf = ({ name }: Person) => keyOf(`${name}/laptop`)
 const bytes = (byte: number, length = 32) => new Uint8Array(length).fill(byte)
 const ID = bytes(1)
 const SEED = bytes(2)
+
+const REGISTERED = {
+  devices: [ANN.document(), ANN.document({ device: 'stolen' })],
+  records: [{ kind: 'entry', bytes: ANN.revocation(1, 'stolen') }],
+} as const
 
 async function world(mailboxBytes = 100_000) {
   const [keeperNet, memberNet] = [await networks.start(), await networks.start()]
@@ -32,7 +37,7 @@ async function world(mailboxBytes = 100_000) {
   const keeper = new MailboxKeeper({
     network: keeperNet,
     folder: temporary.folder(),
-    find: async (did) => (did === ANN.did ? { devices: [ANN.document()] } : undefined),
+    find: async (did) => (did === ANN.did ? REGISTERED : undefined),
     now: () => 1_000,
     count: (name, by = 1) => counted.set(name, (counted.get(name) ?? 0) + by),
     quotas: { mailboxBytes, ownerBytes: 1e6, allBytes: 1e6, keptMs: 1e6 },
@@ -72,6 +77,8 @@ describe('a keeper of mailboxes', () => {
     expect(await codeOf(visit.token(STRANGER.document(), laptopOf(STRANGER)))).toBe('Forbidden')
     expect(await codeOf(visit.token(ANN.document(), laptopOf(STRANGER)))).toBe('Forbidden')
     expect(await codeOf(visit.token(ANN.document({ device: 'new' }), laptopOf(ANN)))).toBe('Forbidden')
+    const takenOut = ANN.document({ device: 'stolen' })
+    expect(await codeOf(visit.token(takenOut, keyOf(`${ANN.name}/stolen`)))).toBe('Forbidden')
     expect(await codeOf(visit.deposit(bytes(7)))).toBe('Unauthorized')
     await visit.open(ID, SEED, null)
     expect(await codeOf(visit.deposit(bytes(7)))).toBe('Forbidden')

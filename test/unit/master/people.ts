@@ -22,6 +22,8 @@ export interface DocumentParts {
   readonly size?: number
   /** Who signs in place of the device. */
   readonly signer?: string
+  /** The device that let it in, in place of the root key. */
+  readonly enrolledBy?: string
 }
 
 /** Somebody with devices; the same name is the same person. */
@@ -38,23 +40,33 @@ export class Person {
     return didOf(`${this.name}/${device}`)
   }
 
-  document({ device = 'laptop', sequence = 1, size = 8, signer }: DocumentParts = {}): Uint8Array {
-    const deviceDid = this.deviceDid(device)
-    const certificate = issueDeviceCertificate(keyOf(this.name), {
-      did: this.did,
-      deviceDid,
-      issuer: this.did,
-      capabilities: PAIRED_CAPABILITIES,
-      sequence: 1,
-      issuedAt: 1_000,
-    })
+  document({
+    device = 'laptop',
+    sequence = 1,
+    size = 8,
+    signer,
+    enrolledBy,
+  }: DocumentParts = {}): Uint8Array {
+    const chain = [this.#certificate(enrolledBy ?? device)]
+    if (enrolledBy !== undefined) chain.push(this.#certificate(device, enrolledBy))
     return issueMemberDocument(keyOf(signer ?? `${this.name}/${device}`), {
       did: this.did,
-      deviceDid,
-      chain: [certificate],
+      deviceDid: this.deviceDid(device),
+      chain,
       sequence,
       receiveKey: new Uint8Array(1_216).fill(7),
       rendezvous: new Uint8Array(size),
+    })
+  }
+
+  #certificate(device: string, issuer?: string): Uint8Array {
+    return issueDeviceCertificate(keyOf(issuer === undefined ? this.name : `${this.name}/${issuer}`), {
+      did: this.did,
+      deviceDid: this.deviceDid(device),
+      issuer: issuer === undefined ? this.did : this.deviceDid(issuer),
+      capabilities: PAIRED_CAPABILITIES,
+      sequence: 1,
+      issuedAt: 1_000,
     })
   }
 
@@ -77,6 +89,17 @@ export class Person {
     } as const
     const entry = { did: this.did, number, previous, at: 1_000, change }
     return signMembershipEntry(entry, (message) => sign(keyOf(signer), message))
+  }
+
+  /** An entry that takes a device out. */
+  revocation(number: number, device: string, previous: Uint8Array = new Uint8Array(32)): Uint8Array {
+    const change = {
+      kind: 'revoke',
+      device: publicKeyBytes(keyOf(`${this.name}/${device}`)),
+      cutOffs: [],
+    } as const
+    const entry = { did: this.did, number, previous, at: 1_000, change }
+    return signMembershipEntry(entry, (message) => sign(keyOf(this.name), message))
   }
 
   /** Something sealed for this person's devices, which one of them vouches for. */

@@ -44,6 +44,7 @@ beforeEach(async () => {
   await registry.ping()
   await database.query('DELETE FROM users')
   await database.query('DELETE FROM devices')
+  await database.query('DELETE FROM signed_records')
   await database.query('DELETE FROM registry_log')
   await database.query('UPDATE registry_head SET generation = 0, size = 0')
   ann = new Person(`Ann ${people}`)
@@ -132,6 +133,25 @@ describe('a reader of an honest master', () => {
     expect(again.reader.head?.size).toBe(15)
     expect([...again.kinds(), ...mine.kinds()]).toEqual([])
     expect(log.text()).not.toContain('kind')
+  })
+
+  it('is not misled by a sequence that a device claimed before it was taken out', async () => {
+    const mine = await registered()
+    await publish('device', ann.document({ device: 'stolen' }), mine)
+    await publish('user', ann.record(Number.MAX_SAFE_INTEGER, 'Hijacked', { device: 'stolen' }), mine)
+    expect((await mine.reader.find(ann.did))?.user).toBeDefined()
+    await publish('entry', ann.revocation(1, 'stolen'), mine)
+    // Nothing of what it said is shown, also before somebody said otherwise.
+    expect((await mine.reader.find(ann.did))?.user).toBeUndefined()
+    await publish('user', ann.record(7), mine)
+    expect((await mine.reader.find(ann.did))?.user).toEqual(ann.record(7))
+    expect(mine.kinds()).toEqual([])
+    await database.query('UPDATE users SET sequence = 6, record = $2 WHERE did = $1', [
+      ann.did,
+      Buffer.from(ann.record(6)),
+    ])
+    await mine.reader.find(ann.did)
+    expect(mine.kinds()).toContain('replayed')
   })
 
   it('asks for the head with each answer, many records among them', async () => {
