@@ -1,6 +1,7 @@
 import type { KnownMembers, SyncEffect, SyncEvent, SyncLimits, SyncState } from '../../crdt/engine.ts'
 import type { Frontier, LogPosition } from '../../crdt/frontier.ts'
 import { decodeFrame, encodeFrame, type Frame } from '../../crdt/sync-frames.ts'
+import { type SnapshotActions, snapshotAnswer } from './session-snapshots.ts'
 
 /** The engine under test: the real one, or one that was broken on purpose. */
 export interface Engine {
@@ -32,6 +33,10 @@ export interface SyncReplica {
   storeBlobPiece(hash: Uint8Array, offset: number, total: number, bytes: Uint8Array): void
   /** The peer says that it holds these durably. */
   acknowledged?(peer: Uint8Array, positions: readonly LogPosition[]): void
+  /** Where devices may be away for long: what they begin again with. */
+  snapshots?: SnapshotActions | undefined
+  /** Both hold the same. */
+  inSync?(peer: Uint8Array): void
 }
 
 export interface Totals {
@@ -39,6 +44,8 @@ export interface Totals {
   bytes: number
   segmentBytes: number
   inSync: number
+  /** Snapshots from which a side began again. */
+  installed: number
   readonly kinds: Map<string, number>
   /** Reasons of sessions that ended by themselves. */
   readonly byes: string[]
@@ -47,7 +54,16 @@ export interface Totals {
 }
 
 export function newTotals(): Totals {
-  return { frames: 0, bytes: 0, segmentBytes: 0, inSync: 0, kinds: new Map(), byes: [], overCredit: 0 }
+  return {
+    frames: 0,
+    bytes: 0,
+    segmentBytes: 0,
+    inSync: 0,
+    installed: 0,
+    kinds: new Map(),
+    byes: [],
+    overCredit: 0,
+  }
 }
 
 const BEFORE_MEMBERSHIP: readonly Frame['type'][] = ['state', 'members', 'bye']
@@ -94,6 +110,7 @@ export class SessionEnd {
 
   start(): void {
     const { replica, peer } = this
+    if (replica.snapshots) this.event({ type: 'floors', ...replica.snapshots.floors({}) })
     this.event({ type: 'start', frontier: replica.frontier(), members: replica.members(peer.device) })
     this.event({ type: 'missing-blobs', hashes: replica.missingBlobs() })
   }
@@ -117,7 +134,11 @@ export class SessionEnd {
   /** News of a commit travels on its own and may be overtaken. */
   announceCommit(): void {
     const frontier = this.replica.frontier()
-    this.due.push(() => this.event({ type: 'committed', frontier }))
+    const floors = this.replica.snapshots?.floors({})
+    this.due.push(() => {
+      if (floors) this.event({ type: 'floors', ...floors })
+      this.event({ type: 'committed', frontier })
+    })
   }
 
   announceMembers(): void {
@@ -158,6 +179,7 @@ export class SessionEnd {
         break
       case 'in-sync':
         this.#totals.inSync++
+        replica.inSync?.(peer.device)
         break
       case 'close':
         this.closed = true
@@ -168,7 +190,16 @@ export class SessionEnd {
         break
       case 'progress':
         break
+      default: {
+        const answer = replica.snapshots && snapshotAnswer(replica.snapshots, effect)
+        if (answer) due.push(() => this.#answered(answer()))
+      }
     }
+  }
+
+  #answered(event: SyncEvent): void {
+    if (event.type === 'snapshot-installed') this.#totals.installed++
+    this.event(event)
   }
 
   #apply(segments: readonly Uint8Array[]): void {

@@ -25,6 +25,12 @@ export const FAULTS = [
   'orderly restart',
   'device taken out',
   'device taken out twice',
+  'device away for months',
+  'device begins again from a snapshot',
+  'floors that hold',
+  'rows forgotten for good',
+  'operations written while away',
+  'recovered items',
   'device that was taken out writes on',
 ] as const
 /** Faults and other events, counted over any number of seeds. */

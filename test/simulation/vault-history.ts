@@ -1,5 +1,6 @@
 import { logName } from '../../crdt/frontier.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
+import { encodeDid } from '../../daemon/identity/did.ts'
 import { stateDigest } from '../../daemon/vault/state-digest.ts'
 import { ENTITY_BY_NAME, NotebookEntry } from '../../schema/entities/index.ts'
 import {
@@ -11,6 +12,7 @@ import {
   readOperation,
   stateOf,
 } from '../support/reference-state.ts'
+import { type AfterFloors, afterFloors, lostWork } from './vault-floors.ts'
 import { Removals } from './vault-removals.ts'
 import type { VaultReplica } from './vault-replica.ts'
 
@@ -71,6 +73,8 @@ export class History {
   readonly #spaceSecret: Uint8Array
   readonly #reads = new Map<string, ReturnType<typeof readOperation>>()
   readonly removals = new Removals()
+  /** Half a year and more went by. */
+  agesOver = false
   operations = 0
 
   constructor(did: string, spaceSecret: Uint8Array) {
@@ -225,15 +229,18 @@ export class History {
     const { vault } = replica
     const problems: string[] = []
     const told = [...this.#logs].filter(([, { suspect }]) => !suspect)
-    const all = this.#whatCounts()
+    const after = this.agesOver ? this.#afterFloors() : undefined
+    const all = after?.counting ?? this.#whatCounts()
+    const unheard = new Set(after?.unheard)
     if (this.removals.unheard(replica).length > 0) problems.push('has not heard who was taken out')
     for (const [name, { operations, device }] of told) {
       // What it wrote after may have come, and changes nothing.
       if (this.removals.has(device)) continue
       const log = vault.logs.list(vault.space).find((candidate) => logName(candidate) === name)
-      if ((log?.head_seq ?? 0) !== operations.length)
+      const known = operations.filter((operation) => !unheard.has(operation)).length
+      if ((log?.head_seq ?? 0) !== known)
         problems.push(
-          `holds ${log?.head_seq ?? 0} of ${operations.length} operations of ${Buffer.from(device).toString('hex', 0, 4)}`,
+          `holds ${log?.head_seq ?? 0} of ${known} operations of ${Buffer.from(device).toString('hex', 0, 4)}`,
         )
     }
     if (replica.keptBack() > 0) problems.push('still keeps back what it wrote')
@@ -243,6 +250,7 @@ export class History {
     if (stateDigest(vault, vault.logs, vault.space) !== digestOfState(state))
       problems.push('does not show the fold of all operations')
     problems.push(...notesUnlike(vault, state))
+    if (after) problems.push(...this.#lostBy(replica, after, state))
     const erased = new Set(state.erased.map(({ table, marker }) => `${table} ${hex(marker)}`))
     const isErased = ({ read: { table, key } }: PlacedOperation) =>
       typeof key === 'string' && erased.has(`${table} ${hex(markerOf(this.#spaceSecret, table, key))}`)
@@ -281,6 +289,29 @@ export class History {
           : []
       })
     })
+  }
+
+  /** What everybody forgot, and what nobody heard of in time, is not what counts. */
+  #afterFloors(): AfterFloors {
+    const logs = [...this.#logs.values()].filter(({ suspect }) => !suspect)
+    return afterFloors(
+      logs.map(({ device, operations }) => ({ device, did: encodeDid(device), operations })),
+      this.#spaceSecret,
+    )
+  }
+
+  #lostBy(replica: VaultReplica, after: AfterFloors, state: ReferenceState): string[] {
+    const own = after.unheard.filter(({ device }) => Buffer.compare(device, replica.device) === 0)
+    const lost = lostWork({ ...after, unheard: own }, state, replica.recovered(), (table, key) =>
+      hex(markerOf(this.#spaceSecret, table, key)),
+    )
+    return lost.map((row) => `what it wrote to ${row} while away is nowhere`)
+  }
+
+  /** How many rows are forgotten for good, and how many operations of a device that was away were never heard. */
+  ages(): { readonly floors: number; readonly forgotten: number; readonly unheard: number } {
+    const { floors, forgotten, unheard } = this.#afterFloors()
+    return { floors, forgotten: forgotten.size, unheard: unheard.length }
   }
 
   /** Of all that others were told what is not taken back and within the cut-offs. */

@@ -97,7 +97,9 @@ export class VaultNetwork {
 
   /** Opens the streams between one device and all others. */
   gatherAround(hub: VaultReplica): void {
-    for (const link of this.#links) if (link.between.includes(hub) && !isOpen(link.ends)) this.#open(link)
+    for (const link of this.#links)
+      if (link.between.includes(hub) && !isOpen(link.ends) && this.#connected(...link.between))
+        this.#open(link)
   }
 
   /** Breaks a stream that is open; what was handed to the disk may still be done. */
@@ -111,6 +113,13 @@ export class VaultNetwork {
   partition(): void {
     this.#island = new Set(this.#replicas.filter(() => this.#random.next() < 0.5))
     this.#counts.add('partition')
+    for (const link of this.#links)
+      if (link.ends && !this.#connected(...link.between)) this.#break(link, false)
+  }
+
+  /** Nobody reaches that device. */
+  isolate(replica: VaultReplica): void {
+    this.#island = new Set([replica])
     for (const link of this.#links)
       if (link.ends && !this.#connected(...link.between)) this.#break(link, false)
   }

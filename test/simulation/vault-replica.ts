@@ -40,6 +40,8 @@ export class VaultReplica implements SyncReplica {
   latest = 0
   /** It goes on as if nobody had taken it out. */
   deaf = false
+  /** Devices are away for long here, and it notes when it met others. */
+  readonly #ages: boolean
   readonly #watched: boolean
   readonly #random: SeededRandom
   readonly #time: () => number
@@ -68,6 +70,8 @@ export class VaultReplica implements SyncReplica {
     readonly introduced: boolean
     /** Whether it compares its clock with the others'. */
     readonly watched?: boolean
+    /** Whether devices are away for months. */
+    readonly ages?: boolean
     /** Instead of a new vault, a copy of another one. */
     readonly image?: VaultImage
   }) {
@@ -75,6 +79,7 @@ export class VaultReplica implements SyncReplica {
     this.member = options.member
     this.device = options.member.device
     this.#watched = options.watched ?? false
+    this.#ages = options.ages ?? false
     this.#random = options.random
     this.#time = options.time
     this.#folder = options.folder
@@ -101,6 +106,10 @@ export class VaultReplica implements SyncReplica {
 
   get path(): string {
     return join(this.#folder, DATABASE)
+  }
+
+  get snapshots(): ReplicaActions | undefined {
+    return this.#ages ? this.#actions : undefined
   }
 
   frontier(): Frontier {
@@ -187,6 +196,19 @@ export class VaultReplica implements SyncReplica {
     this.#actions.acknowledged({ device, positions })
   }
 
+  inSync(device: Uint8Array): void {
+    if (this.#ages) this.#actions.inSync({ device })
+  }
+
+  /** What it wrote while away and could not write again, as `table key`. */
+  recovered(): ReadonlySet<string> {
+    return new Set(
+      this.#vault
+        .all<{ table_no: number; key: string }>('SELECT table_no, key FROM recovered_items')
+        .map(({ table_no, key }) => `${table_no} ${key}`),
+    )
+  }
+
   /** One transaction of the person who uses this device. */
   transact(work: (vault: OpenVault) => void): void {
     this.#durably(() => work(this.#vault))
@@ -198,6 +220,7 @@ export class VaultReplica implements SyncReplica {
 
   /** Each tells its time when a stream opens. */
   meet(other: VaultReplica): void {
+    if (this.#ages) this.#actions.seen({ device: other.device, connected: true })
     this.#vault.clockWatch.hear(other.device, Math.max(0, other.#time() + other.offset))
   }
 

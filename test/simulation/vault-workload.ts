@@ -2,6 +2,7 @@ import { rowsOfConversation } from '../../daemon/vault/conversation-rows.ts'
 import type { OpenVault } from '../../daemon/vault/open-vault.ts'
 import type { AddingChange, FactChange, VaultTransaction } from '../../daemon/vault/vault.ts'
 import { ENTITY_BY_NAME, type ReplicatedEntityName } from '../../schema/entities/index.ts'
+import { VivimError } from '../../schema/errors.ts'
 import type { SeededRandom } from '../support/seed.ts'
 import type { Intent } from './vault-history.ts'
 
@@ -44,8 +45,7 @@ export class Workload {
       for (const change of wanted) {
         const possible = isPossible(tx, change) ? this.#meant(tx, change) : undefined
         if (!possible) continue
-        made.push(possible)
-        tx.write([possible])
+        if (isWritten(tx, possible)) made.push(possible)
       }
     })
     return made.map((change) => ({
@@ -130,6 +130,17 @@ export class Workload {
 
   #word(): string {
     return `word-${this.#words++}-${this.#random.integer(2 ** 30).toString(36)}-end`
+  }
+}
+
+/** Refused while all devices agree on forgetting that row. */
+function isWritten(tx: VaultTransaction, change: FactChange | AddingChange): boolean {
+  try {
+    tx.write([change])
+    return true
+  } catch (error) {
+    if (error instanceof VivimError && error.code === 'Conflict') return false
+    throw error
   }
 }
 

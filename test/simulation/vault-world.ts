@@ -18,6 +18,8 @@ const CREDITS = [1, 2_000, 1024 * 1024]
 const APPLY_BYTES = [1, 3_000, 512 * 1024]
 /** Of all seeds. */
 const REMOVING = 0.25
+const AGING = 0.06
+const DAY = 24 * 3_600_000
 /** Streams that do not come to an end are a fault of the engine. */
 const STEPS_MAX = 50_000
 /** Each has everybody meet and purge. What is learned in one may be acted upon in the next. */
@@ -57,6 +59,8 @@ export class VaultWorld implements Disposable {
   /** It does not listen, and writes on. */
   readonly #isThief: boolean = false
   readonly #fates: SeededRandom
+  /** In the end one device is away for more than half a year, and the others forget what was deleted. */
+  readonly #ages: boolean
   #time = BEGIN
 
   constructor(seed: string, family: Family, strangers: Strangers) {
@@ -69,7 +73,9 @@ export class VaultWorld implements Disposable {
     this.history = new History(family.did, family.spaceSecret)
     this.#jumps = random.next() < 0.5
     this.#fates = seededRandom(`${seed} fates`)
-    const removes = this.#fates.next() < REMOVING
+    const fate = this.#fates.next()
+    const removes = fate < REMOVING
+    this.#ages = !removes && !this.#jumps && fate < REMOVING + AGING * 2
     this.#workload = new Workload(random, random.next() < 0.5 && !removes)
     const introduced = random.next() < 0.85
     this.#watched = this.#jumps && random.next() < 0.6
@@ -83,6 +89,7 @@ export class VaultWorld implements Disposable {
           folder: join(this.#folder, String(member.number)),
           introduced,
           watched: this.#watched,
+          ages: this.#ages,
         }),
     )
     if (removes && this.replicas.length > 2) {
@@ -110,7 +117,57 @@ export class VaultWorld implements Disposable {
       for (let steps = integer(12); steps > 0; steps--) this.network.step()
       if (next() < 0.15) this.#check(this.#random.pick(this.replicas))
     }
+    if (this.#ages && this.replicas.length > 1) await this.#absence()
     this.#settle()
+    if (this.history.agesOver) this.#countAges()
+  }
+
+  /** One device is alone for 220 days; the others meet, keep up, and after half a year forget what was deleted. */
+  async #absence(): Promise<void> {
+    this.network.heal()
+    const away = this.#fates.pick(this.replicas)
+    const others = this.replicas.filter((replica) => replica !== away)
+    for (const replica of this.replicas) {
+      replica.disarmCrash()
+      this.#release(replica)
+      // The log it goes on in is known to all.
+      this.#write(replica)
+    }
+    this.#meetAll(this.replicas)
+    this.history.agesOver = true
+    this.counts.add('device away for months')
+    this.network.isolate(away)
+    for (const days of [20, 100, 100]) {
+      for (const replica of this.replicas)
+        for (let writes = this.#fates.integer(4); writes > 0; writes--) this.#write(replica)
+      this.#time += days * DAY
+      for (let round = 0; round < 3; round++) {
+        this.#write(this.#fates.pick(others))
+        this.#meetAll(others)
+        for (const replica of others) await this.#upkeep(replica)
+      }
+    }
+    this.#meetAll(others)
+    this.network.heal()
+    for (let steps = this.#fates.integer(60); steps > 0; steps--) this.network.step()
+  }
+
+  #meetAll(replicas: readonly VaultReplica[]): void {
+    for (let round = 0; round < 2; round++) {
+      this.network.gatherAround(this.#fates.pick(replicas))
+      let steps = 0
+      while (this.network.step()) if (++steps > STEPS_MAX) throw new Error('it does not come to an end')
+      for (const replica of replicas) this.#purge(replica)
+    }
+  }
+
+  #countAges(): void {
+    const { forgotten, unheard, floors } = this.history.ages()
+    this.counts.add('floors that hold', floors)
+    this.counts.add('rows forgotten for good', forgotten)
+    this.counts.add('operations written while away', unheard)
+    for (const replica of this.replicas) this.counts.add('recovered items', replica.recovered().size)
+    this.counts.add('device begins again from a snapshot', this.network.totals.installed)
   }
 
   /** All but a device that was taken out. */
