@@ -8,7 +8,7 @@ export type SnapshotActions = Pick<
   'floors' | 'makeSnapshot' | 'readChunk' | 'beginSnapshot' | 'storeChunk' | 'installSnapshot'
 >
 
-/** Carries out an effect that is about snapshots, when called; undefined for any other one. */
+/** Two that give one at once take turns badly: what is here of the one goes when the other begins. Carries out an effect that is about snapshots, when called; undefined for any other one. */
 export function snapshotAnswer(actions: SnapshotActions, effect: SyncEffect): (() => SyncEvent) | undefined {
   const carryOut = answerOf(actions, effect)
   return (
@@ -17,8 +17,7 @@ export function snapshotAnswer(actions: SnapshotActions, effect: SyncEffect): ((
       try {
         return carryOut()
       } catch (error) {
-        if (process.env.DBG) console.log(effect.type, error.message)
-        if (error instanceof VivimError && ['Corrupt', 'Forbidden'].includes(error.code))
+        if (error instanceof VivimError && ['Corrupt', 'Forbidden', 'NotFound'].includes(error.code))
           return { type: 'refused' }
         throw error
       }

@@ -8,6 +8,8 @@ export interface WrittenLog {
   readonly device: Uint8Array
   readonly did: string
   readonly operations: readonly PlacedOperation[]
+  /** Nobody has anything of it any more. */
+  readonly isLeft: boolean
 }
 
 interface Floor {
@@ -43,12 +45,12 @@ export function afterFloors(logs: readonly WrittenLog[], spaceSecret: Uint8Array
   const floors = floorsThatHold(logs)
   const unheard: PlacedOperation[] = []
   let counting: { operation: PlacedOperation; name: string; sequence: number }[] = []
-  for (const { operations } of logs) {
+  for (const { operations, isLeft } of logs) {
     const [first] = operations
     if (!first) continue
     const name = nameOf(first.device, first.log.incarnation)
     const end = Math.min(
-      Number.POSITIVE_INFINITY,
+      isLeft ? 0 : Number.POSITIVE_INFINITY,
       ...floors.flatMap(({ positions }) => {
         const position = positions.get(name)
         return position?.closed ? [position.sequence] : []

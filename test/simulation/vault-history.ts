@@ -75,6 +75,18 @@ export class History {
   readonly removals = new Removals()
   /** Half a year and more went by. */
   agesOver = false
+  /** Logs of which nobody has anything: their device began again before it met anybody. */
+  left: ReadonlySet<string> = new Set()
+
+  /** Notes the logs that are in no vault any more. */
+  noteLeft(replicas: readonly VaultReplica[]): void {
+    const held = new Set(
+      replicas.flatMap(({ vault }) =>
+        vault.logs.list(vault.space).flatMap((log) => (log.head_seq > 0 ? [logName(log)] : [])),
+      ),
+    )
+    this.left = new Set([...this.#logs.keys()].filter((name) => !held.has(name)))
+  }
   operations = 0
 
   constructor(did: string, spaceSecret: Uint8Array) {
@@ -293,9 +305,14 @@ export class History {
 
   /** What everybody forgot, and what nobody heard of in time, is not what counts. */
   #afterFloors(): AfterFloors {
-    const logs = [...this.#logs.values()].filter(({ suspect }) => !suspect)
+    const logs = [...this.#logs].filter(([, { suspect }]) => !suspect)
     return afterFloors(
-      logs.map(({ device, operations }) => ({ device, did: encodeDid(device), operations })),
+      logs.map(([name, { device, operations }]) => ({
+        device,
+        did: encodeDid(device),
+        operations,
+        isLeft: this.left.has(name),
+      })),
       this.#spaceSecret,
     )
   }

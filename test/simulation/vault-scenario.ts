@@ -59,7 +59,7 @@ function problemsTogether({ staying: replicas, network, history }: VaultWorld): 
   if (new Set(replicas.map(digestOf)).size > 1) problems.push('they do not show the same')
   if (network.totals.overCredit > 0) problems.push('more waits than the credit allows')
   const strange = network.totals.byes.filter(
-    (reason) => reason !== 'not-a-device' && !(history.agesOver && reason === 'closing'),
+    (reason) => reason !== 'not-a-device' && !(history.agesOver && ['closing', 'refused'].includes(reason)),
   )
   if (strange.length > 0) problems.push(`streams end with ${strange.join(', ')}`)
   problems.push(...problemsOfRepetition(replicas[0]!, replicas))

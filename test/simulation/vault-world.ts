@@ -119,7 +119,9 @@ export class VaultWorld implements Disposable {
     }
     if (this.#ages && this.replicas.length > 1) await this.#absence()
     this.#settle()
-    if (this.history.agesOver) this.#countAges()
+    if (!this.history.agesOver) return
+    this.history.noteLeft(this.replicas)
+    this.#countAges()
   }
 
   /** One device is alone for 220 days; the others meet, keep up, and after half a year forget what was deleted. */
