@@ -1,10 +1,8 @@
 import { decodeFloorTerms, encodeFloorTerms, type FloorPosition, type FloorTerms } from '../../crdt/floor.ts'
 import { logName } from '../../crdt/frontier.ts'
 import type { ClockState } from '../../crdt/hlc.ts'
-import { TOMBSTONE } from '../../crdt/merge.ts'
 import { isStable, type StableUpTo } from '../../crdt/stability.ts'
 import { type Stamp, unpackStamps } from '../../crdt/stamps.ts'
-import { REPLICATED_ENTITIES, type ReplicatedEntity } from '../../schema/entities/index.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Acknowledgements, StableLog } from './acknowledgements.ts'
 import type { RowName } from './erasure.ts'
@@ -12,6 +10,7 @@ import { floorNumber, isBacked } from './floor-backing.ts'
 import { noteDropped } from './let-go.ts'
 import type { OpenVault } from './open-vault.ts'
 import { ownWord } from './own-words.ts'
+import { tombstones, tombstonesAt } from './tombstones.ts'
 
 /** A floor as its row says. */
 export interface KnownFloor extends FloorTerms {
@@ -129,7 +128,7 @@ export class Floors {
       this.#vault,
       logs.list(space).map((log) => ({ ref: log.ref, stable: named.get(logName(log)) ?? 0 })),
     )
-    this.#vault.forget(this.#forgettable(floor), last)
+    this.#vault.forget(this.#forgettable(floor, last), last)
     this.#vault.transact((tx) => {
       const known = new Map(logs.list(space).map((log) => [logName(log), log]))
       for (const position of floor.positions) {
@@ -232,7 +231,7 @@ export class Floors {
     return false
   }
 
-  #forgettable(floor: KnownFloor): RowName[] {
+  #forgettable(floor: KnownFloor, last: ClockState): RowName[] {
     const { logs } = this.#vault
     const upTo = new Map(floor.positions.map((position) => [logName(position), position]))
     const stamps = new Map<number, ClockState | undefined>()
@@ -240,27 +239,14 @@ export class Floors {
       const position = upTo.get(logName(log))
       stamps.set(log.ref, position && this.#acknowledgements.stampAt(log.ref, position.sequence))
     }
-    const rows: RowName[] = []
-    for (const { entity, key, stamp } of tombstones(this.#vault))
-      if (stamp.ms <= floor.before && isStable(stamp, (log) => stamps.get(log))) rows.push({ entity, key })
-    return rows
+    return tombstonesAt(this.#vault, last).filter(
+      ({ stamp }) => stamp.ms <= floor.before && isStable(stamp, (log) => stamps.get(log)),
+    )
   }
 }
 
 /** Of those that came since the last one that was applied. */
 const PROPOSALS_MAX = 64
-
-/** Deleted rows of a space. */
-function* tombstones(vault: OpenVault): Generator<{ entity: ReplicatedEntity; key: string; stamp: Stamp }> {
-  for (const entity of REPLICATED_ENTITIES)
-    for (const { id, clock } of vault.all<{ id: string; clock: Uint8Array }>(
-      `SELECT id, clock FROM ${entity.table} WHERE space = ? AND deleted = 1`,
-      [vault.space],
-    )) {
-      const stamp = unpackStamps(clock).get(TOMBSTONE)
-      if (stamp) yield { entity, key: id, stamp }
-    }
-}
 
 function latestOf(stamps: readonly ClockState[]): ClockState | undefined {
   return [...stamps].sort((a, b) => b.ms - a.ms || b.counter - a.counter)[0]

@@ -379,7 +379,7 @@ class FileVault implements OpenVault {
   forget(rows: readonly RowName[], last: ClockState): void {
     this.#transact(() => {
       this.#log.closeSegment()
-      forgetRows(this.database, this.space, rows, last)
+      forgetRows(this, rows, last)
       this.database.run('DELETE FROM snapshot_chunks')
       this.database.run('DELETE FROM snapshots')
     })

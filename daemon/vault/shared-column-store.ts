@@ -57,10 +57,18 @@ export class SharedColumnStore {
   /** The changes that make up a counter or a text: of each log's counter the last, of a text all that count. */
   changes(space: number, entity: ReplicatedEntity, key: string, column: number): StampedOperation[] {
     const place: Place = [space, entity.number, key, column]
-    const isCounter = Object.values<Column>(entity.columns).some(
-      ({ number, type }) => number === column && type === 'counter',
-    )
-    if (!isCounter) return this.#updates.operations(place)
+    if (!isCounterOf(entity, column)) return this.#updates.operations(place)
+    return this.#cellChanges(place, entity, key)
+  }
+
+  /** As `changes`, with the updates of a text that do not count: they may once what came before them is gone. */
+  arrivedChanges(space: number, entity: ReplicatedEntity, key: string, column: number): StampedOperation[] {
+    const place: Place = [space, entity.number, key, column]
+    if (!isCounterOf(entity, column)) return this.#updates.arrived(place)
+    return this.#cellChanges(place, entity, key)
+  }
+
+  #cellChanges(place: Place, entity: ReplicatedEntity, key: string): StampedOperation[] {
     const cells = this.#sql.all<{ log: number; seq: number }>(
       `SELECT log, seq FROM counter_cells WHERE ${AT} ORDER BY log`,
       [...place],
@@ -156,6 +164,10 @@ export class SharedColumnStore {
       [space, key, value],
     )
   }
+}
+
+function isCounterOf({ columns }: ReplicatedEntity, column: number): boolean {
+  return Object.values<Column>(columns).some(({ number, type }) => number === column && type === 'counter')
 }
 
 type SharedColumn = Column & { readonly type: 'counter' | 'shared_text' }

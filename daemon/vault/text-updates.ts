@@ -78,6 +78,11 @@ export class TextUpdates {
     return this.#operations(place, stored)
   }
 
+  /** All that came, also what is no whole continuation of its client's edits. */
+  arrived(place: Place): StampedOperation[] {
+    return this.#operations(place, this.#stored(place, '1'))
+  }
+
   /** Where a client stands: the stamp of its last update, and its clock. */
   #standing(place: Place, client: number): { last: Uint8Array | undefined; clock: number } {
     const row = this.#sql.get<{ last: Uint8Array | null; clock: number | null }>(
