@@ -161,8 +161,8 @@ export class VaultNetwork {
       new SessionEnd({ ...shared, replica: b, peer: a }),
     ] as const
     link.ends = ends
-    a.meet(b)
-    b.meet(a)
+    this.#carryOut(a, () => a.meet(b))
+    this.#carryOut(b, () => b.meet(a))
     for (const [index, replica] of link.between.entries()) this.#carryOut(replica, () => ends[index]!.start())
   }
 
