@@ -22,15 +22,16 @@ import type { OpenVault } from './open-vault.ts'
 import { valueByNumber } from './row-store.ts'
 import { refused, stampAt } from './snapshot-backing.ts'
 import { type FactRow, factRows } from './state-digest.ts'
+import { isAfter } from './tombstones.ts'
 import type { VaultTransaction } from './vault.ts'
 
-/** A living row that a snapshot does not have although it takes in operations that the row shows. */
+/** A living row of which a snapshot does not have what it says it takes in: all of it, or what is older than the rest. */
 export interface MissingRow {
   readonly entity: ReplicatedEntity
   readonly row: FactRow
   /** The oldest of those operations, milliseconds. */
   readonly since: number
-  /** The rows whose erase takes it along. */
+  /** The rows whose erase takes it along; none where a part of it is there. */
   readonly parents: readonly (readonly [ReplicatedEntityName, string])[]
 }
 
@@ -88,6 +89,7 @@ class Comparison {
   readonly #refs: readonly (number | undefined)[]
   readonly #covered = new Map<number, Covered>()
   readonly #seen = new Set<string>()
+  readonly #begunAnew: MissingRow[] = []
   #columns: SnapshotColumn[] = []
   #row: { readonly table: number; readonly key: string } | undefined
 
@@ -119,7 +121,7 @@ class Comparison {
 
   end(): MissingRow[] {
     this.#endRow()
-    return REPLICATED_ENTITIES.flatMap((entity) => [...this.#missing(entity)])
+    return [...this.#begunAnew, ...REPLICATED_ENTITIES.flatMap((entity) => [...this.#missing(entity)])]
   }
 
   #endRow(): void {
@@ -144,15 +146,19 @@ class Comparison {
     const deletedAt = here.deleted === 1 ? stamps.get(TOMBSTONE)?.ms : undefined
     const mayBeginAnew =
       deletedAt !== undefined && !there.has(TOMBSTONE) && deletedAt <= this.#forgottenUpTo()
+    const lacking: Stamp[] = []
     for (const [column, stamp] of stamps) {
       if (!this.#takesIn(stamp)) continue
       const said = there.get(column)
-      if (!said && mayBeginAnew) continue
-      const order = said ? this.#order(said, stamp) : -1
+      if (!said) {
+        if (!mayBeginAnew) lacking.push(stamp)
+        continue
+      }
+      const order = this.#order(said, stamp)
       const value = column === TOMBSTONE ? here.deleted : valueAt(column)
-      if (order < 0 || (order === 0 && !isSame(said!.value, value)))
-        throw refused('A peer sent a snapshot that lacks what it says it takes in.')
+      if (order < 0 || (order === 0 && !isSame(said.value, value))) throw lacks()
     }
+    if (lacking.length > 0) this.#beginsAnew(entity, here, lacking, columns)
     for (const said of columns) {
       const ref = this.#refs[said.log]
       const present = stamps.get(said.column)
@@ -160,6 +166,19 @@ class Comparison {
       if ((!present || this.#order(said, present) > 0) && !this.#isHollow(ref, said.hash))
         throw refused('A peer sent a snapshot that shows what no device wrote.')
     }
+  }
+
+  /** Others deleted, forgot and wrote to it again while this device was away: all that is older is gone. */
+  #beginsAnew(
+    entity: ReplicatedEntity,
+    row: FactRow,
+    lacking: readonly Stamp[],
+    columns: readonly SnapshotColumn[],
+  ): void {
+    const isOlder = (said: SnapshotColumn) => lacking.some((stamp) => !isAfter(said, stamp))
+    if (columns.some(isOlder)) throw lacks()
+    const since = Math.min(...lacking.map(({ ms }) => ms))
+    this.#begunAnew.push({ entity, row, since, parents: [] })
   }
 
   /** What was deleted before, others may have forgotten, and written to since. */
@@ -223,6 +242,10 @@ class Comparison {
 
 /** Of a log whose operations up to there have no stamps any more nothing is known to be taken in. */
 const NEVER: ClockState = { ms: -1, counter: 0 }
+
+function lacks(): VivimError {
+  return refused('A peer sent a snapshot that lacks what it says it takes in.')
+}
 
 function isSame(a: Value, b: Value): boolean {
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0
