@@ -442,7 +442,13 @@ export class VaultWorld implements Disposable {
   }
 
   #isQuiet(): boolean {
-    return this.#agreed() && this.staying.every((replica) => !replica.purgeDue && replica.keptBack() === 0)
+    const { removals } = this.history
+    return (
+      this.#agreed() &&
+      this.staying.every(
+        (replica) => !replica.purgeDue && replica.keptBack() === 0 && removals.unheard(replica).length === 0,
+      )
+    )
   }
 
   #agreed(): boolean {
