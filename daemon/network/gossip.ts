@@ -79,12 +79,13 @@ export class Gossip {
   readonly #router: GossipSub
   readonly #options: GossipOptions
   readonly #misbehaviour: Misbehaviour
-  readonly #passing = new LaterTogether(LIMITS.gossipPassOnMs)
+  readonly #passing: LaterTogether
 
   constructor(router: GossipSub, options: GossipOptions, misbehaviour: Misbehaviour) {
     this.#router = router
     this.#options = options
     this.#misbehaviour = misbehaviour
+    this.#passing = new LaterTogether(LIMITS.gossipPassOnMs, options.onHandlerError)
     router.addEventListener('gossipsub:heartbeat', () => misbehaviour.tick())
     router.addEventListener('gossipsub:message', ({ detail: { msgId, propagationSource } }) => {
       this.#passing.add(() => passOn(router, msgId, propagationSource.toString()))

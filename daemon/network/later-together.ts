@@ -4,10 +4,12 @@
  */
 export class LaterTogether {
   readonly #afterMs: number
+  readonly #onError: (error: unknown) => void
   #waiting: (() => void)[] = []
 
-  constructor(afterMs: number) {
+  constructor(afterMs: number, onError: (error: unknown) => void) {
     this.#afterMs = afterMs
+    this.#onError = onError
   }
 
   add(task: () => void): void {
@@ -18,6 +20,12 @@ export class LaterTogether {
   #run(): void {
     const tasks = this.#waiting
     this.#waiting = []
-    for (const task of tasks) task()
+    for (const task of tasks)
+      try {
+        task()
+      } catch (error) {
+        // The others still go, and a timer that throws would end the process.
+        this.#onError(error)
+      }
   }
 }
