@@ -8,6 +8,7 @@ import type { MasterMembership } from './master/master-membership.ts'
 import type { MasterService } from './master/master-service.ts'
 import type { Network } from './network/network.ts'
 import type { PairingService } from './pairing/pairing-service.ts'
+import type { PeersService } from './peers/peers-service.ts'
 import type { SyncService } from './sync/sync-service.ts'
 import type { UserDatabaseManager } from './users/user-database-manager.ts'
 
@@ -36,6 +37,7 @@ export interface NodeContext {
   readonly config: ConfigService
   readonly sync: Pick<SyncService, 'syncNow' | 'audit' | 'findDevices'>
   readonly pairing: Pick<PairingService, 'start' | 'join' | 'confirm' | 'status' | 'cancel' | 'list'>
+  readonly peers: PeersService
   readonly network: Pick<Network, 'peerId' | 'state'>
   readonly master: Pick<MasterService, 'status' | 'find' | 'newGeneration'>
   readonly membership: MasterMembership

@@ -29,6 +29,7 @@ import { NetworkSwitch } from './network/network-switch.ts'
 import { networkRole, relaySettings } from './node-config.ts'
 import type { NodeContext } from './node-context.ts'
 import { PairingService } from './pairing/pairing-service.ts'
+import { PeersService } from './peers/peers-service.ts'
 import { revokeDevice } from './revoke-device.ts'
 import { SyncService } from './sync/sync-service.ts'
 import type { Replicate } from './sync/sync-session.ts'
@@ -137,12 +138,19 @@ async function start(
           sync.committed(did, frontier, written)
           mailboxes.committed(did)
         },
-        onKeys: (keys) => void keepInStep(keys),
-        onGone: (did) => sync.remove(did),
+        onKeys: (keys) => {
+          void keepInStep(keys)
+          peers.opened(keys.did)
+        },
+        onGone: (did) => {
+          sync.remove(did)
+          peers.closed(did)
+        },
         onCreated: (keys, displayName) => registration.register(keys, displayName),
         onDeleted: (did) => {
           auth.apps.forget(did)
           network.forget(did)
+          peers.forget(did)
           master.forget(did)
         },
       })
@@ -158,6 +166,23 @@ async function start(
     (did: string): Replicate =>
     (action, params) =>
       users.getClient(did).then((client) => client.replicate(action, params))
+  const peers = await lifecycle.start('peers', {
+    start: () =>
+      new PeersService({
+        network,
+        now,
+        random,
+        log: log.child({ subsystem: 'peers' }),
+        count: metrics.count,
+        keysOf: (did) => users.keysOf(did),
+        userOf: (did) => users.list().find((user) => user.did === did),
+        vault: replicate,
+        isOpen: (did) => users.openVault(did) !== undefined,
+        find: (did, signal) => master.find(did, signal),
+      }),
+    stop: (service) => service.stop(),
+  })
+
   const syncLog = log.child({ subsystem: 'sync' })
   // Nobody is signed in before the gateway is there.
   let endSessions: (did: string, deviceDids: readonly string[]) => void = () => {}
@@ -227,6 +252,7 @@ async function start(
   network.onAddresses(() => {
     master.networkChanged()
     void sync.networkChanged()
+    peers.networkChanged()
   })
   const networkSwitch = await lifecycle.start('network', {
     start: async () => {
@@ -336,6 +362,7 @@ async function start(
       },
     },
     pairing,
+    peers,
     revokeDevice: async (did, params) => {
       await keepInStep(await users.keysOf(did))
       return revokeDevice({ users, sync, now }, did, params)

@@ -375,4 +375,45 @@ export const LIMITS = {
   mailboxStopMs: 3_000,
   /** Documents of devices left in one item; bytes. */
   mailboxMembersBytes: 48 * 1024,
+
+  /** Nodes of one person that are remembered, and addresses of each. */
+  contactNodes: 4,
+  contactAddresses: 4,
+  /** Invites of one user on one device; how long one is good, by default and at most, and kept to be looked at; ms. */
+  contactInvites: 50,
+  contactInviteMs: 7 * 24 * 3_600_000,
+  contactInviteMaxMs: 30 * 24 * 3_600_000,
+  contactInviteKeptMs: 7 * 24 * 3_600_000,
+  /** Characters of an invite with the line breaks somebody put into it. */
+  contactInviteCharacters: 4_000,
+  /** Strangers' requests kept in a day, by default and at most, and those that wait: each is an operation for good. */
+  contactRequestsPerDayDefault: 10,
+  contactRequestsPerDay: 200,
+  contactRequests: 200,
+  /** Streams of strangers and contacts that are looked at in a minute: from one peer, from all, and for one user. */
+  contactStreamsPerPeer: 120,
+  contactStreams: 1_200,
+  contactStreamsPerUser: 120,
+  /** Peers of which streams are open at once, and one frame: two documents of 16 KiB and what is around them. */
+  contactStreamsOpen: 4,
+  contactFrameBytes: 40 * 1024,
+  /** The whole exchange of two people's nodes; ms. */
+  contactExchangeMs: 15_000,
+  /** After this time whoever asks is answered, whatever became of it, so that the answer says nothing; ms. */
+  contactAnswerMs: 1_000,
+  /** The master is asked about a stranger's devices so long; ms. */
+  contactLookUpMs: 2_000,
+  /** What a contact says of itself is written down so often at once, and once in this time in the long run; ms. */
+  contactUpdates: 20,
+  contactUpdateMs: 600_000,
+  /** Contacts that are told where this person is, and how long it takes until they are told again; ms. */
+  contactsTold: 64,
+  contactTellMs: 3_600_000,
+  /** Between two tries to tell one contact, the first and the longest; ms. */
+  contactRetryMs: 1_000,
+  contactRetryMaxMs: 600_000,
+  /** Peers a user may be connected to by hand, and dials of theirs at once and in a minute. */
+  peersByHand: 32,
+  peerDials: 20,
+  peerDialsPerMinute: 20,
 } as const

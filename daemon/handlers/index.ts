@@ -9,6 +9,7 @@ import { devicesHandlers } from './devices.ts'
 import { masterHandlers } from './master.ts'
 import { networkHandlers } from './network.ts'
 import { nodeHandlers } from './node.ts'
+import { peersHandlers } from './peers.ts'
 import { syncHandlers } from './sync.ts'
 import { usersHandlers } from './users.ts'
 
@@ -25,6 +26,7 @@ export function nodeMethodHandlers(node: NodeContext): Handlers {
     ...networkHandlers(node),
     ...syncHandlers(node),
     ...devicesHandlers(node),
+    ...peersHandlers(node),
     ...backupHandlers(node),
   }
 }

@@ -208,6 +208,10 @@ class Libp2pNetwork implements Network {
     await this.#on().connect(target, signal)
   }
 
+  disconnect(peerId: string): void {
+    this.#running?.disconnect(peerId, 'it is no longer wanted')
+  }
+
   allowGossip(peerId: string): void {
     if (this.#gossipPeers.has(peerId)) return
     this.#gossipPeers.add(peerId)
@@ -218,7 +222,7 @@ class Libp2pNetwork implements Network {
     this.#refused.add(peerId)
     this.#options.count?.('network.peers.refused')
     this.#options.log.warn({ peer: peerId }, 'a peer is refused for a while for what it sent')
-    this.#running?.disconnect(peerId)
+    this.#running?.disconnect(peerId, 'this peer is refused')
   }
 
   subscribe(topic: string, handler: MessageHandler): void {

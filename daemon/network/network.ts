@@ -109,6 +109,8 @@ export interface Network {
     peer: { readonly peerId: string; readonly addresses?: readonly string[] },
     signal?: AbortSignal,
   ): Promise<void>
+  /** Ends all connections to a peer; streams on them break. It may come back. */
+  disconnect(peerId: string): void
   /**
    * Speaks gossip with this peer from now on. With others it is not spoken at all: the topics a node listens to would
    * tell a stranger how many people it serves, and which nodes serve the same ones.

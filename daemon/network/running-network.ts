@@ -214,11 +214,11 @@ export class RunningNetwork {
   }
 
   /** Ends all connections to a peer. */
-  disconnect(peerId: string): void {
+  disconnect(peerId: string, why: string): void {
     const connections = this.#node
       .getConnections()
       .filter(({ remotePeer }) => remotePeer.toString() === peerId)
-    for (const connection of connections) connection.abort(new Error('this peer is refused'))
+    for (const connection of connections) connection.abort(new Error(why))
   }
 
   /** Begins gossip with a connected peer that was allowed just now. */

@@ -25,6 +25,7 @@ import { lacksOperations, voidInSnapshot } from './let-go.ts'
 import { type MailboxActions, mailboxActions } from './mailbox-actions.ts'
 import type { OpenVault } from './open-vault.ts'
 import type { Pace } from './pace.ts'
+import { type PeopleActions, peopleActions } from './people-actions.ts'
 import type { Received } from './received.ts'
 import { type Installed, installSnapshot } from './snapshot-install.ts'
 import { Snapshots } from './snapshots.ts'
@@ -44,7 +45,7 @@ export interface ReplicaMembers {
 }
 
 /** What replication asks of a user's vault; each is one message to the user's worker. */
-export interface ReplicaActions extends AuditActions, MailboxActions {
+export interface ReplicaActions extends AuditActions, MailboxActions, PeopleActions {
   /** Writes a copy of the whole database to a new file, 0600. @throws VivimError `StorageFull` */
   copyTo(params: { readonly path: string }): null
   frontier(params: Record<never, never>): Frontier
@@ -148,6 +149,7 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
   return {
     ...auditActions(vault, options.audit, remake),
     ...mailboxActions(vault, cursors, () => settleClock(options)),
+    ...peopleActions(vault),
     copyTo: ({ path }) => {
       vault.database.copyTo(path)
       return null

@@ -50,6 +50,26 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['device lost', 'take a lost device out, and say what it could read', device('lost')],
       ['device rename', 'give a device a name', device('rename')],
     ]),
+    ...group('People', [
+      ['peers list', 'list your contacts, requests and people you named', peers('list')],
+      ['peers invite', 'make an invite for one person, as a link and a QR code', peers('invite')],
+      ['peers invite create', 'make an invite for one person', peers('invite')],
+      ['peers invite accept', 'use an invite that somebody gave you', peers('acceptInvite')],
+      ['peers invite list', 'list the invites this device made', peers('invites')],
+      ['peers invite revoke', 'take an invite back', peers('revokeInvite')],
+      ['peers request', 'ask somebody to be a contact', peers('request')],
+      ['peers accept', 'accept somebody who asked', peers('accept')],
+      ['peers remove', 'end a contact, or decline a request', peers('remove')],
+      ['peers block', 'hear nothing of somebody any more', peers('block')],
+      ['peers unblock', 'take a block back', peers('unblock')],
+      ['peers trust', 'say how close a contact is', peers('trust')],
+      ['peers name', 'give somebody a name that works wherever a DID does', peers('name')],
+      ['peers safety', 'show the digits to compare with somebody', peers('safety')],
+      ['peers connect', 'connect to a node', peers('connect')],
+      ['peers disconnect', 'end the connections to somebody', peers('disconnect')],
+      ['peers privacy', 'say who may ask to be a contact', peers('privacy')],
+      ['peers privacy set', 'decide who may ask to be a contact', peers('updatePrivacy')],
+    ]),
     ...group('Capture', [
       [
         'import',
@@ -160,6 +180,7 @@ type NetworkCommands = typeof import('./commands/network.ts')
 type UserCommands = typeof import('./commands/users.ts')
 type BackupCommands = typeof import('./commands/backup.ts')
 type DeviceCommands = typeof import('./commands/devices.ts')
+type PeersCommands = typeof import('./commands/peers.ts')
 type CaptureCommands = typeof import('./commands/capture.ts')
 type ConversationCommands = typeof import('./commands/conversations.ts')
 type AnnotationCommands = typeof import('./commands/annotations.ts')
@@ -182,6 +203,8 @@ const backup = (name: keyof BackupCommands['backupCommands']) => async () =>
   (await import('./commands/backup.ts')).backupCommands[name]
 const device = (name: keyof DeviceCommands['deviceCommands']) => async () =>
   (await import('./commands/devices.ts')).deviceCommands[name]
+const peers = (name: keyof PeersCommands['peersCommands']) => async () =>
+  (await import('./commands/peers.ts')).peersCommands[name]
 const capture = (name: keyof CaptureCommands['captureCommands']) => async () =>
   (await import('./commands/capture.ts')).captureCommands[name]
 const conversations = (name: keyof ConversationCommands['conversationCommands']) => async () =>

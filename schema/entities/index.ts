@@ -1,6 +1,7 @@
 import type { Entity, ReplicatedEntity } from './entity.ts'
 import { Conversation, ConversationTag, Device, Floor, Message, MessageVersion } from './facts.ts'
 import { Annotation, Notebook, NotebookEntry } from './notebooks.ts'
+import { Contact, ContactPolicy, Petname } from './people.ts'
 
 /** Every replicated table, in wire-number order. The state digest walks them in this order. */
 export const REPLICATED_ENTITIES = [
@@ -13,6 +14,9 @@ export const REPLICATED_ENTITIES = [
   NotebookEntry,
   Annotation,
   Floor,
+  Petname,
+  Contact,
+  ContactPolicy,
 ] as const satisfies readonly ReplicatedEntity[]
 
 export type ReplicatedEntityName = (typeof REPLICATED_ENTITIES)[number]['name']
@@ -61,6 +65,7 @@ export const OTHER_ENTITIES = [
   { name: 'TextDocument', table: 'text_documents', class: 'local' },
   { name: 'CounterCell', table: 'counter_cells', class: 'local' },
   { name: 'SnapshotChange', table: 'snapshot_changes', class: 'local' },
+  { name: 'ContactInvite', table: 'contact_invites', class: 'local' },
   { name: 'Meta', table: 'meta', class: 'local' },
 ] as const satisfies readonly Entity[]
 
@@ -75,3 +80,4 @@ export const ENTITY_BY_NUMBER: ReadonlyMap<number, ReplicatedEntity> = new Map(
 export type { Column, Entity, ReplicatedEntity, RowValues, TableClass, Value } from './entity.ts'
 export { Conversation, ConversationTag, Device, Floor, Message, MessageVersion } from './facts.ts'
 export { Annotation, Notebook, NotebookEntry } from './notebooks.ts'
+export { Contact, ContactPolicy, Petname } from './people.ts'

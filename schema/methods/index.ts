@@ -14,6 +14,7 @@ import type { Method } from './method.ts'
 import { networkMethods } from './network.ts'
 import { nodeMethods } from './node.ts'
 import { notebooksMethods } from './notebooks.ts'
+import { peersMethods } from './peers.ts'
 import { rpcMethods } from './rpc.ts'
 import { syncMethods } from './sync.ts'
 import { usersMethods } from './users.ts'
@@ -34,6 +35,7 @@ export const METHODS = {
   ...notebooksMethods,
   ...syncMethods,
   ...devicesMethods,
+  ...peersMethods,
   ...masterMethods,
   ...backupMethods,
   ...networkMethods,

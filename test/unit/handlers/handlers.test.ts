@@ -60,6 +60,7 @@ beforeEach(() => {
       throw new VivimError('NotFound')
     },
     pairing: { list: () => [] } as unknown as NodeContext['pairing'],
+    peers: {} as NodeContext['peers'],
     network: {
       peerId: 'none',
       state: () => ({

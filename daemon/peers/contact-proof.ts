@@ -1,0 +1,123 @@
+import type { KeyObject } from 'node:crypto'
+import { type Cbor, encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
+import { sha256 } from '../../crdt/hash.ts'
+import { LIMITS } from '../../schema/limits.ts'
+import { isDid } from '../identity/did.ts'
+import { sign, verify } from '../identity/ed25519.ts'
+import { issueMemberDocument, type MemberDocument, readMemberDocument } from '../identity/member-document.ts'
+import type { UserKeys } from '../identity/user-keys.ts'
+import { INVITE_SECRET_BYTES } from './invite-link.ts'
+import { areAddresses } from './reach.ts'
+
+const CONSENT = 'vivim/contact-consent/1'
+const PROOF = 'vivim/contact-proof/1'
+
+/** That one person wants to be in contact with another one, signed by one of their devices. Good for third parties. */
+export interface ContactConsent {
+  readonly from: string
+  readonly to: string
+  /** Milliseconds UTC. */
+  readonly at: number
+  readonly document: MemberDocument
+}
+
+/** Canonical CBOR [member document, statement, signature of the device]. */
+export function issueConsent(keys: UserKeys, to: string, at: number): Uint8Array {
+  const { did, deviceDid, deviceKey, chain, receiveKey } = keys
+  // Whoever gets it could publish it: of sequence 0 it stands behind every document that says where the device is.
+  const record = { did, deviceDid, chain, receiveKey, sequence: 0, rendezvous: new Uint8Array(0) }
+  const statement = encodeCanonical([CONSENT, did, to, at])
+  return encodeCanonical([issueMemberDocument(deviceKey, record), statement, sign(deviceKey, statement)])
+}
+
+/** Undefined unless a device of who it is from signed it. */
+export function readConsent(bytes: Uint8Array): ContactConsent | undefined {
+  const parts = tryDecodeArray(bytes)
+  if (parts?.length !== 3 || !parts.every((part) => part instanceof Uint8Array)) return undefined
+  const [documentBytes, statement, signature] = parts as Uint8Array[]
+  const document = readMemberDocument(documentBytes!)
+  const fields = tryDecodeArray(statement!)
+  if (!document?.certificate.capabilities.includes('sign')) return undefined
+  if (fields?.length !== 4 || fields[0] !== CONSENT || fields[1] !== document.did) return undefined
+  const [, , to, at] = fields
+  if (typeof to !== 'string' || !isDid(to) || typeof at !== 'number') return undefined
+  if (!verify(document.device, statement!, signature!)) return undefined
+  return { from: document.did, to, at, document }
+}
+
+/** The two nodes of an exchange, and the randomness of both. */
+export interface ProofContext {
+  readonly role: 'asks' | 'answers'
+  readonly ownPeerId: string
+  readonly otherPeerId: string
+  readonly askerNonce: Uint8Array
+  readonly answererNonce: Uint8Array
+}
+
+/** What one side shows the other. */
+export interface ShownProof {
+  /** As `issueConsent` makes it. */
+  readonly consent: Uint8Array
+  readonly addresses: readonly string[]
+  readonly displayName: string | null
+  /** Of an invite. */
+  readonly secret: Uint8Array | null
+}
+
+export interface ContactProof extends ShownProof {
+  readonly who: ContactConsent
+}
+
+/**
+ * [consent, addresses, name, secret, signature]: the device that signed the consent is on the node at this end, now,
+ * and speaks to the node at the other end.
+ */
+export function issueProof(deviceKey: KeyObject, shown: ShownProof, context: ProofContext): Cbor[] {
+  const { consent, addresses, displayName, secret } = shown
+  const signature = sign(deviceKey, statementOf(shown, context))
+  return [consent, [...addresses], displayName, secret, signature]
+}
+
+/** `context` is that of the side that made it. Undefined for anything that does not hold. */
+export function readProof(value: readonly Cbor[], context: ProofContext): ContactProof | undefined {
+  if (value.length !== 5) return undefined
+  const [consent, addresses, displayName, secret, signature] = value
+  if (!(consent instanceof Uint8Array && signature instanceof Uint8Array)) return undefined
+  if (!areAddresses(addresses) || addresses.length > LIMITS.contactAddresses) return undefined
+  if (!isName(displayName) || !isSecret(secret)) return undefined
+  const who = readConsent(consent)
+  const shown = { consent, addresses, displayName, secret }
+  if (!who || !verify(who.document.device, statementOf(shown, context), signature)) return undefined
+  return { ...shown, who }
+}
+
+function statementOf(shown: ShownProof, context: ProofContext): Uint8Array {
+  const { role, ownPeerId, otherPeerId, askerNonce, answererNonce } = context
+  const { consent, addresses, displayName, secret } = shown
+  return encodeCanonical([
+    PROOF,
+    role,
+    ownPeerId,
+    otherPeerId,
+    askerNonce,
+    answererNonce,
+    sha256(consent),
+    [...addresses],
+    displayName,
+    secret,
+  ])
+}
+
+function isName(value: Cbor | undefined): value is string | null {
+  if (value === null) return true
+  return (
+    typeof value === 'string' &&
+    value.length <= LIMITS.nameCharacters &&
+    !value.includes('\0') &&
+    value.isWellFormed()
+  )
+}
+
+function isSecret(value: Cbor | undefined): value is Uint8Array | null {
+  return value === null || (value instanceof Uint8Array && value.length === INVITE_SECRET_BYTES)
+}
