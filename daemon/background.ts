@@ -11,7 +11,6 @@ import { VivimError } from '../schema/errors.ts'
 import type { Result } from '../schema/methods/index.ts'
 import { LOG_FILE } from './foreground.ts'
 import { lastError } from './log-lines.ts'
-import { MEMORY_ENVIRONMENT } from './memory-environment.ts'
 import type { StartOptions } from './start-options.ts'
 
 export interface BackgroundOptions extends StartOptions {
@@ -71,7 +70,6 @@ function spawnNode(
         detached: true,
         stdio: ['ignore', output, output],
         env: {
-          ...MEMORY_ENVIRONMENT,
           ...env,
           ...(users.origin === 'environment' ? { USER_DB_DIR: paths.users } : {}),
         },

@@ -11,8 +11,10 @@ const NEEDED = 24
 const stub = realpathSync(fileURLToPath(import.meta.url))
 const root = dirname(dirname(dirname(stub)))
 
-if (Number(process.versions.node.split('.')[0]) >= NEEDED) await runHere()
-else runOn(packagedRuntime())
+if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
+  startFrugally()
+  await runHere()
+} else runOn(packagedRuntime())
 
 async function runHere() {
   // In a folder of this account: others could write to one in /tmp.
@@ -20,6 +22,30 @@ async function runHere() {
   nodeModule.enableCompileCache?.(join(caches, 'vivim', 'compile'))
   const { main } = await import(pathToFileURL(entry()).href)
   process.exitCode = await main(process.argv.slice(2), stub)
+}
+
+/**
+ * What a node takes it keeps for days, and some of that only a process's start decides: it starts again in its place.
+ * Measured while 30 MB are imported: 75 MB less.
+ * - One arena for all threads: in one of its own, what a thread once took stays resident.
+ * - A fixed mmap threshold: the one that adapts leaves large buffers on the heap, which then cannot shrink.
+ * - A small young generation: its two halves are resident once they were filled, 16 MB each by default.
+ */
+function startFrugally() {
+  const isNode = process.argv[2] === 'start' && process.argv.includes('--foreground')
+  const flag = '--max-semi-space-size'
+  if (!isNode || process.execArgv.some((given) => given.startsWith(flag))) return
+  if (!process.execve || process.platform === 'win32') return
+  const allocator = {
+    MALLOC_ARENA_MAX: '1',
+    MALLOC_MMAP_THRESHOLD_: '131072',
+    MALLOC_TRIM_THRESHOLD_: '131072',
+  }
+  process.execve(
+    process.execPath,
+    [process.execPath, `${flag}=4`, ...process.execArgv, stub, ...process.argv.slice(2)],
+    { ...allocator, ...process.env },
+  )
 }
 
 /** The source wherever it runs: a stale build must not win. Node strips no types inside node_modules. */

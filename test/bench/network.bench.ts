@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { MEMORY_ENVIRONMENT } from '../../daemon/memory-environment.ts'
 import { createNetwork } from '../../daemon/network/libp2p-network.ts'
 import { TestNode } from '../support/test-node.ts'
 import type { Bench } from './measurement.ts'
@@ -16,7 +15,7 @@ export const networkBench: Bench = {
   prefix: 'network',
   async run({ quick }) {
     const seconds = quick ? 10 : 60
-    await using node = await TestNode.start({ env: MEMORY_ENVIRONMENT })
+    await using node = await TestNode.start()
     await node.user('Ann')
     const client = await node.client()
     const { peerId, addresses } = await client.call('network.status')

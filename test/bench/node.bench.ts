@@ -1,4 +1,3 @@
-import { MEMORY_ENVIRONMENT } from '../../daemon/memory-environment.ts'
 import { TestNode } from '../support/test-node.ts'
 import { type Bench, median } from './measurement.ts'
 import { residentMb } from './resident.ts'
@@ -10,7 +9,7 @@ export const nodeBench: Bench = {
     const runs = quick ? 2 : 7
     const ready: number[] = []
     const resident: number[] = []
-    await using node = TestNode.create({ env: MEMORY_ENVIRONMENT })
+    await using node = TestNode.create()
     node.run('init', '--non-interactive')
     for (let run = 0; run < runs; run++) {
       const start = performance.now()

@@ -1,4 +1,3 @@
-import { MEMORY_ENVIRONMENT } from '../../daemon/memory-environment.ts'
 import { seededRandom } from '../support/seed.ts'
 import { TestNode } from '../support/test-node.ts'
 import { madeConversation } from './conversation.ts'
@@ -12,7 +11,7 @@ export const userBench: Bench = {
   prefix: 'user',
   async run({ quick }) {
     const users = quick ? 3 : 6
-    await using node = await TestNode.start({ env: MEMORY_ENVIRONMENT })
+    await using node = await TestNode.start()
     const costs: number[] = []
     let before = residentMb(node.pid)
     for (let at = 0; at < users; at++) {

@@ -1,4 +1,3 @@
-import { MEMORY_ENVIRONMENT } from '../../daemon/memory-environment.ts'
 import { seededRandom } from '../support/seed.ts'
 import { TestNode } from '../support/test-node.ts'
 import { madeConversation } from './conversation.ts'
@@ -12,7 +11,7 @@ export const usersBench: Bench = {
   prefix: 'users',
   async run({ quick }) {
     const users = quick ? 20 : 48
-    await using node = await TestNode.start({ env: MEMORY_ENVIRONMENT })
+    await using node = await TestNode.start()
     node.configure({ limits: { openUsers: OPEN } })
     await node.restart()
     const random = seededRandom('users')

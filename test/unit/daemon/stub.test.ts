@@ -35,6 +35,11 @@ export async function main(argv: readonly string[], program: string): Promise<nu
     await new Promise((resolve) => setTimeout(resolve, 60_000))
   }
   if (action === 'die') process.kill(process.pid, 'SIGKILL')
+  if (action === 'start') {
+    const { pid, execArgv, env } = process
+    console.log(JSON.stringify({ pid, execArgv, arenas: env.MALLOC_ARENA_MAX, rest }))
+    return 0
+  }
   console.log(JSON.stringify({ node: process.version, from: import.meta.url, program, rest }))
   return Number(rest[0] ?? 0)
 }
@@ -110,6 +115,20 @@ describe.each(nodes)('the stub on %s', (_, node) => {
     })
     expect(await ended).toBe(9)
     expect(output).toBe('waiting\nasked to end\n')
+  })
+
+  it('starts a node with little memory, in the same process on the right Node', () => {
+    const stub = install(root)
+    const { pid, stdout, stderr } = run(node, stub, 'start', '--foreground', 'two words')
+    const told = JSON.parse(stdout)
+    expect(told).toMatchObject({
+      execArgv: ['--max-semi-space-size=4'],
+      arenas: '1',
+      rest: ['--foreground', 'two words'],
+    })
+    if (node === process.execPath) expect(told.pid).toBe(pid)
+    expect(stderr).toBe('')
+    expect(JSON.parse(run(node, stub, 'start').stdout).execArgv).toEqual([])
   })
 
   it('ends by the signal that ended the program', () => {
