@@ -3,7 +3,10 @@ import { VivimError } from '../../schema/errors.ts'
 import type { UserRecord } from '../identity/keystore.ts'
 import type { NodeContext } from '../node-context.ts'
 
-type UsersHandlers = Pick<Handlers, 'users.create' | 'users.list' | 'users.delete' | 'users.lock'>
+type UsersHandlers = Pick<
+  Handlers,
+  'users.create' | 'users.list' | 'users.delete' | 'users.repair' | 'users.lock'
+>
 
 export function usersHandlers({ users, gateway }: NodeContext): UsersHandlers {
   return {
@@ -25,6 +28,11 @@ export function usersHandlers({ users, gateway }: NodeContext): UsersHandlers {
       gateway.endUser(did)
       await deleted
       return { did, deleted: true }
+    },
+    'users.repair': async ({ did, confirm, passphrase }) => {
+      if (confirm !== did)
+        throw new VivimError('InvalidParams', 'To repair a user, repeat their DID.', { field: 'confirm' })
+      return { did, damaged: await users.repair(did, passphrase) }
     },
     'users.lock': async ({ did }) => {
       const locked = users.lock(did)

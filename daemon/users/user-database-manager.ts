@@ -13,6 +13,7 @@ import { createPairedUser, createUser } from './create-user.ts'
 import { OpenUsers } from './open-users.ts'
 import { PendingUsers } from './pending-users.ts'
 import { RestartBackoff } from './restart-backoff.ts'
+import type { UserCall } from './user-engine.ts'
 import type { EngineListeners, UserEngineOptions } from './user-engine-options.ts'
 import { UserFolder } from './user-folder.ts'
 import type { OpenUserHost, UserHost, UserHostOptions } from './user-host.ts'
@@ -231,6 +232,45 @@ export class UserDatabaseManager {
     this.#options.onDeleted?.(did)
   }
 
+  /**
+   * Begins a damaged database anew: other devices of the user send what they hold when they meet. Answers where the
+   * damaged one is kept.
+   * @throws VivimError `Unauthorized` when locked, `NotFound`, `Conflict` when it is whole or nobody else has the data
+   */
+  async repair(did: string, passphrase?: string): Promise<string> {
+    if (passphrase !== undefined) await this.unlock(did, passphrase)
+    const keys = await this.keysOf(did)
+    const folder = this.#folderOf(did)
+    if (!folder.hasOtherDevices)
+      throw new VivimError('Conflict', 'No other device of that user is known: nobody could send the data.', {
+        hint: 'vivimd backup restore FILE, after deleting the user here.',
+      })
+    if (await this.#isWhole(did))
+      throw new VivimError('Conflict', 'The database of that user is whole.', { hint: 'vivimd sync verify' })
+    this.#pending.delete(did)
+    this.#options.onGone?.(did)
+    await this.#open.close(did)
+    const aside = folder.setDatabaseAside(this.#options.now())
+    this.#backoff.forget(did)
+    await this.createUserDatabase(keys)
+    // Whoever holds the data is looked for from now on.
+    await this.#open.get(did)
+    return aside
+  }
+
+  async #isWhole(did: string): Promise<boolean> {
+    try {
+      // What it says now, not what it said last.
+      this.#backoff.forget(did)
+      const host = await this.#open.get(did)
+      const verified = await host.call('sync.verify', {}, NOBODY)
+      return verified.ok
+    } catch (error) {
+      if (error instanceof VivimError && ['Corrupt', 'Internal'].includes(error.code)) return false
+      throw error
+    }
+  }
+
   list(): UserRecord[] {
     return this.#keystore.list()
   }
@@ -294,7 +334,7 @@ export class UserDatabaseManager {
     folder.make()
     if (folder.databaseIsLost)
       throw new VivimError('Corrupt', 'The database of that user is gone.', {
-        hint: 'Put a backup in its place, or delete the user here and pair this node again.',
+        hint: `With another device: vivimd user repair ${did}. Without: delete the user here and restore a backup.`,
       })
     const openedAt = now()
     const engine: Omit<UserEngineOptions, EngineListeners> = {
@@ -344,6 +384,14 @@ export class UserDatabaseManager {
   #folderOf(did: string): UserFolder {
     return UserFolder.of(this.#options.usersFolder, did)
   }
+}
+
+/** A call of the node's own: it shows no content. */
+const NOBODY: UserCall = {
+  maxSecurityLevel: 0,
+  mayReadPaths: false,
+  signal: new AbortController().signal,
+  progress: () => {},
 }
 
 async function probe(did: string, host: UserHost): Promise<HealthCheck> {

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createFile, syncFolder } from '../identity/atomic-file.ts'
 import { userHash } from '../identity/user-hash.ts'
@@ -70,6 +79,22 @@ export class UserFolder {
 
   markDatabaseMade(): void {
     if (!this.#has(MADE)) this.#mark(MADE, true)
+  }
+
+  /**
+   * Moves a damaged database out of the way and answers where it is. The database itself goes last, and the mark that
+   * there was one after it: whatever a crash leaves is no empty database, nor one with another one's write-ahead log.
+   */
+  setDatabaseAside(now: number): string {
+    const aside = join(this.path, `damaged-${new Date(now).toISOString().replaceAll(':', '-')}`)
+    mkdirSync(aside, { mode: PRIVATE })
+    for (const name of ['vault.db-wal', 'vault.db-shm', 'vault.db.boot', 'vault.db'])
+      if (existsSync(join(this.path, name))) renameSync(join(this.path, name), join(aside, name))
+    rmSync(`${this.databasePath}.lock`, { recursive: true, force: true })
+    syncFolder(aside)
+    syncFolder(this.path)
+    this.#mark(MADE, false)
+    return aside
   }
 
   #has(name: string): boolean {

@@ -212,6 +212,14 @@ function isFull(folder: string): boolean {
   }
 }
 
+/** What a person can do about a file that cannot be read any more. */
+export function damaged(cause: unknown): VivimError {
+  return new VivimError('Corrupt', 'The database is damaged.', {
+    cause,
+    hint: 'With another device: vivimd user repair NAME. Without: vivimd backup restore FILE.',
+  })
+}
+
 function translate(error: unknown, folder: string): unknown {
   if (!(error instanceof Error) || error instanceof VivimError) return error
   const { message } = error
@@ -221,7 +229,7 @@ function translate(error: unknown, folder: string): unknown {
       hint: 'Free some space; nothing was lost.',
     })
   if (/malformed|not a database|disk image|corrupt|vtable constructor failed/i.test(message))
-    return new VivimError('Corrupt', 'The database is damaged.', { cause: error })
+    return damaged(error)
   // SQLite's file layer only says that a write failed; the file system knows why.
   if (/disk I\/O error/i.test(message) && isFull(folder))
     return new VivimError('StorageFull', undefined, {

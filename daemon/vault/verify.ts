@@ -15,8 +15,8 @@ import {
   type ReplicatedEntity,
   type Value,
 } from '../../schema/entities/index.ts'
-import { VivimError } from '../../schema/errors.ts'
 import { Branches } from './branches.ts'
+import { damaged } from './database.ts'
 import { Erasures } from './erasures.ts'
 import { FloorPositions } from './floor-positions.ts'
 import { HeldOperations } from './held-operations.ts'
@@ -107,7 +107,7 @@ function fileProblems(sql: Sql): Problem[] {
       .map(({ integrity_check }) => ({ kind: 'file', where: 'vault.db', message: integrity_check }))
   } catch (cause) {
     // The statement is right: the schema that is stored beside the data is not.
-    throw new VivimError('Corrupt', 'The database is damaged.', { cause })
+    throw damaged(cause)
   }
 }
 

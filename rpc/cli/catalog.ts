@@ -34,6 +34,7 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['user list', 'list the users of this node', user('list')],
       ['user lock', "forget a user's keys until the next sign-in", user('lock')],
       ['user delete', "remove a user's keys and database", user('delete')],
+      ['user repair', 'begin a damaged database anew, from other devices', user('repair')],
       ['whoami', 'say whom commands sign in as', user('whoami')],
     ]),
     ...group('Backups', [

@@ -64,6 +64,29 @@ export const usersMethods = {
     examples: [{ title: 'Remove', params: { did: '$did', confirm: '$did' } }],
     positional: ['did', 'confirm'],
   }),
+  'users.repair': defineMethod({
+    summary: "Begin a user's damaged database anew: their other devices send what they hold when they meet.",
+    access: 'owner',
+    params: z.strictObject({
+      did: Did,
+      /** The same DID again. */
+      confirm: Did,
+      /** Of a user who is locked. */
+      passphrase: Passphrase.optional(),
+    }),
+    result: z.object({
+      did: z.string(),
+      /**
+       * Where the damaged database lies on the node's disk. Only what was in it and on no other device is lost; nothing
+       * removes it but its owner, and what is erased from now on stays in it.
+       */
+      damaged: z.string(),
+    }),
+    errors: ['NotFound', 'InvalidParams', 'Conflict', 'Unauthorized', 'UserUnavailable', 'StorageFull'],
+    examples: [{ title: 'Repair', params: { did: '$did', confirm: '$did' } }],
+    positional: ['did', 'confirm'],
+    timeoutMs: 120_000,
+  }),
   'users.lock': defineMethod({
     summary: "Close a user's database and forget its keys until the next sign-in.",
     access: 'owner',

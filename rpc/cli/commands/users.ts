@@ -2,11 +2,18 @@ import { clientConfig } from '../client-config.ts'
 import type { Command } from '../command.ts'
 import { methodCommand } from '../method-command.ts'
 import { usage } from '../option-parser.ts'
-import { readNewPassphrase } from '../passphrase.ts'
+import { readNewPassphrase, readPassphrase } from '../passphrase.ts'
 import { readPhrase } from '../recovery-phrase.ts'
 import { chooseUser } from '../user-choice.ts'
 import { oneLine } from '../views/text.ts'
-import { createdUserView, deletedUserView, lockedView, usersView, whoamiView } from '../views/users.ts'
+import {
+  createdUserView,
+  deletedUserView,
+  lockedView,
+  repairedUserView,
+  usersView,
+  whoamiView,
+} from '../views/users.ts'
 
 const create: Command = {
   usage: '[NAME]',
@@ -52,6 +59,32 @@ const remove: Command = {
   },
 }
 
+const repair: Command = {
+  usage: 'NAME|DID',
+  options: { yes: { type: 'flag', help: 'do not ask' } },
+  about: 'For a database that is damaged, of a user who has other devices.',
+  async run(invocation) {
+    const { words, options, io, env, print, client } = invocation
+    const name = named(words)
+    const node = await client()
+    const { did, displayName, locked } = await chooseUser(node, name)
+    if (!options.yes) {
+      if (!io.inIsTerminal) throw usage('This begins the database of the user anew.', 'Add --yes.')
+      const answer = await io.ask(`Type ${oneLine(displayName ?? did)} to begin their database anew: `)
+      if (answer !== (displayName ?? did)) throw usage('That is not the name; nothing was changed.')
+    }
+    const file = clientConfig(invocation).config.value('passphraseFile')
+    const passphrase = locked ? await readPassphrase({ env, io, file }) : undefined
+    const result = await node.call('users.repair', {
+      did,
+      confirm: did,
+      ...(passphrase ? { passphrase } : {}),
+    })
+    print(result, () => repairedUserView(result))
+    return 0
+  },
+}
+
 const lock: Command = {
   usage: 'NAME|DID',
   options: {},
@@ -69,6 +102,7 @@ export const userCommands = {
   list: methodCommand('users.list', { view: usersView }),
   lock,
   delete: remove,
+  repair,
   whoami: methodCommand('auth.whoami', { view: whoamiView }),
 }
 

@@ -38,6 +38,14 @@ export function deletedUserView({ did }: Result<'users.delete'>): string {
   return `Deleted ${did}: keys and database are gone.\n`
 }
 
+export function repairedUserView({ damaged }: Result<'users.repair'>): string {
+  return [
+    'The database was begun anew. What the other devices hold comes back when they meet: vivimd sync',
+    `The damaged one is kept in ${damaged}`,
+    'Remove that folder once all is back: what you erase from now on is not erased in it.\n',
+  ].join('\n')
+}
+
 export function whoamiView(session: Result<'auth.whoami'>): string {
   const { did, scopes, maxSecurityLevel } = session
   return `${did} (${scopes.join(', ')}; up to security level ${maxSecurityLevel})\n`
