@@ -1,27 +1,13 @@
-/** Rank of a token by its bytes: lower merges first; undefined when these bytes are no token. */
-export type RankOf = (bytes: Uint8Array) => number | undefined
-
-/** Distinct byte runs whose rank is remembered while one piece is counted. */
-const RANKS_REMEMBERED = 50_000
+/** Rank of the token between two bytes of the piece: lower merges first; undefined when they are no token. */
+export type RankBetween = (start: number, end: number) => number | undefined
 
 /**
  * Tokens of one piece by byte-pair merging, in O(n log n): the lowest rank merges first, the leftmost on a tie.
  * The usual scan over all pairs is O(n²) and takes minutes for a megabyte without a break.
  */
-export function countBytepairs(piece: Uint8Array, rankOf: RankOf): number {
-  const length = piece.length
+export function countBytepairs(length: number, rankOf: RankBetween): number {
   if (length < 2) return length
-  const text = Buffer.from(piece.buffer, piece.byteOffset, length).toString('latin1')
-  const remembered = new Map<string, number>()
-  const rankBetween = (start: number, end: number): number => {
-    const key = text.slice(start, end)
-    let rank = remembered.get(key)
-    if (rank === undefined) {
-      rank = rankOf(piece.subarray(start, end)) ?? Number.POSITIVE_INFINITY
-      if (remembered.size < RANKS_REMEMBERED) remembered.set(key, rank)
-    }
-    return rank
-  }
+  const rankBetween = (start: number, end: number) => rankOf(start, end) ?? Number.POSITIVE_INFINITY
 
   // Part i begins at byte i; `next` and `previous` link the parts that are left, `rank` is that of (i, next).
   const next = Int32Array.from({ length: length + 1 }, (_, i) => i + 1)
@@ -53,14 +39,14 @@ export function countBytepairs(piece: Uint8Array, rankOf: RankOf): number {
 }
 
 /**
- * The same for a short piece of ASCII, by the plain scan: its bytes are its characters, so ranks are looked up by
- * slices, without a decoder. Most words of a text that are no token of their own come this way.
+ * The same for a short piece, by the plain scan and without memory to set up. Most words of a text that are no token
+ * of their own come this way.
  */
-export function countShortAscii(piece: string, rankOf: (slice: string) => number | undefined): number {
-  const starts = Array.from({ length: piece.length + 1 }, (_, i) => i)
+export function countShort(length: number, rankOf: RankBetween): number {
+  const starts = Array.from({ length: length + 1 }, (_, i) => i)
   const rankAt = (i: number) =>
     i + 2 < starts.length
-      ? (rankOf(piece.slice(starts[i], starts[i + 2])) ?? Number.POSITIVE_INFINITY)
+      ? (rankOf(starts[i]!, starts[i + 2]!) ?? Number.POSITIVE_INFINITY)
       : Number.POSITIVE_INFINITY
   const ranks = starts.map((_, i) => rankAt(i))
   for (;;) {

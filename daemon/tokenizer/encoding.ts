@@ -1,47 +1,44 @@
-import { BytePairEncodingCore } from 'gpt-tokenizer/BytePairEncodingCore'
 import { Cl100KBase } from 'gpt-tokenizer/encodingParams/cl100k_base'
 import { O200KBase } from 'gpt-tokenizer/encodingParams/o200k_base'
 import type { TokenizerName } from '../../schema/methods/context.ts'
-import { countBytepairs, countShortAscii } from './byte-pair-count.ts'
+import { countBytepairs, countShort } from './byte-pair-count.ts'
+import { loadRanks } from './load-ranks.ts'
+import { BYTES_PER_UNIT } from './rank-table.ts'
 
 /** One encoding, loaded. */
 export interface Encoding {
-  /** As many tokens as gpt-tokenizer's `encode` gives with every special token read as plain text. */
+  /**
+   * As many tokens as gpt-tokenizer's `encode` gives with every special token read as plain text;
+   * a byte order mark, which that loses where it merges, is the token it is.
+   */
   count(text: string): number
-}
-
-/** Of gpt-tokenizer's core, what its types keep private: one exact pin, and a test against its own `encode`. */
-interface Core {
-  getBpeRankFromString(piece: string): number | undefined
-  getBpeRankFromBytes(bytes: Uint8Array): number | undefined
-  bytePairEncode(piece: string): number[]
 }
 
 /** Pieces up to this many UTF-16 units are merged by plain scans, which are quadratic but fast when short. */
 const SHORT_PIECE = 48
 
-const ASCII = /^[\0-\x7f]*$/
-
-/** Loads an encoding's ranks: about 100 ms and 40 MB, so once per thread. */
+/** Loads an encoding's ranks: about 150 ms and 5 MB, so once per thread. */
 export async function loadEncoding(name: TokenizerName): Promise<Encoding> {
-  const parameters =
-    name === 'o200k_base'
-      ? O200KBase((await import('gpt-tokenizer/bpeRanks/o200k_base')).default)
-      : Cl100KBase((await import('gpt-tokenizer/bpeRanks/cl100k_base')).default)
-  // No merge cache: it would keep pieces of people's texts.
-  const core = new BytePairEncodingCore({ ...parameters, mergeCacheSize: 0 }) as unknown as Core
+  const { tokenSplitRegex } = name === 'o200k_base' ? O200KBase([]) : Cl100KBase([])
+  const ranks = await loadRanks(name)
   const encoder = new TextEncoder()
-  const rankOf = (bytes: Uint8Array) => core.getBpeRankFromBytes(bytes)
-  const rankOfSlice = (slice: string) => core.getBpeRankFromString(slice)
+  const short = new Uint8Array(SHORT_PIECE * BYTES_PER_UNIT)
+  const rankInShort = (start: number, end: number) => ranks.rankOf(short, start, end)
+  const countLong = (piece: string): number => {
+    const bytes = encoder.encode(piece)
+    if (ranks.rankOf(bytes, 0, bytes.length) !== undefined) return 1
+    return countBytepairs(bytes.length, (start, end) => ranks.rankOf(bytes, start, end))
+  }
   return {
     count(text) {
       let tokens = 0
-      for (const piece of text.match(parameters.tokenSplitRegex) ?? []) {
-        if (piece.length === 1 && piece.charCodeAt(0) < 128) tokens += 1
-        else if (core.getBpeRankFromString(piece) !== undefined) tokens += 1
-        else if (piece.length > SHORT_PIECE) tokens += countBytepairs(encoder.encode(piece), rankOf)
-        else if (ASCII.test(piece)) tokens += countShortAscii(piece, rankOfSlice)
-        else tokens += core.bytePairEncode(piece).length
+      for (const piece of text.match(tokenSplitRegex) ?? []) {
+        if (piece.length > SHORT_PIECE) {
+          tokens += countLong(piece)
+          continue
+        }
+        const length = encoder.encodeInto(piece, short).written
+        tokens += length === 1 || rankInShort(0, length) !== undefined ? 1 : countShort(length, rankInShort)
       }
       return tokens
     },
@@ -56,6 +53,7 @@ export function encodingOf(name: TokenizerName): Promise<Encoding> {
   if (!encoding) {
     encoding = loadEncoding(name)
     loaded.set(name, encoding)
+    encoding.catch(() => loaded.delete(name))
   }
   return encoding
 }

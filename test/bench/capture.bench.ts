@@ -3,8 +3,8 @@ import { generateExport } from '../support/generate-export.ts'
 import { seededRandom } from '../support/seed.ts'
 import { TestNode } from '../support/test-node.ts'
 import { madeConversation } from './conversation.ts'
+import { importMegabytes, largeImport } from './large-import.ts'
 import { type Bench, type Measurement, median, quantile, timed } from './measurement.ts'
-import { peakResidentMb } from './resident.ts'
 
 /** Acknowledged captures and writes over the socket, and a large import. */
 export const captureBench: Bench = {
@@ -48,41 +48,9 @@ export const captureBench: Bench = {
         note: `conversations.tag over the socket, durable; p95 ${quantile(writes, 0.95).toFixed(1)}`,
       },
       await extraction(quick ? 5 : 20),
-      ...(await largeImport(quick ? 20 : 200)),
+      ...(await largeImport(importMegabytes(quick ? 20 : 200))),
     ]
   },
-}
-
-/** A large export, until every message is stored; units follow in the background. */
-async function largeImport(megabytes: number): Promise<Measurement[]> {
-  await using node = await TestNode.start()
-  const { client } = await node.user()
-  const path = join(node.folder, 'conversations.json')
-  await generateExport(path, { bytes: megabytes * 1e6, seed: 'bench' })
-  const start = performance.now()
-  const { report } = await client.call('capture.import', { path, wait: 'stored' }, { timeoutMs: 3_600_000 })
-  const seconds = (performance.now() - start) / 1_000
-  const note = `${megabytes} MB ChatGPT export, ${report?.messages} messages stored in ${seconds.toFixed(0)} s`
-  return [
-    {
-      name: 'capture.import_200mb_peak_rss_mb',
-      value: peakResidentMb(node.pid),
-      unit: 'MB',
-      goal: 400,
-      better: 'lower',
-      runs: 1,
-      note,
-    },
-    {
-      name: 'capture.import_messages_per_s',
-      value: (report?.messages ?? 0) / seconds,
-      unit: 'ops/s',
-      goal: null,
-      better: 'higher',
-      runs: 1,
-      note: `durable, while units are made; ${note}`,
-    },
-  ]
 }
 
 /** From the call to the last unit in the index. */

@@ -32,6 +32,7 @@ const { values } = parseArgs({
 
 if (values.help) {
   console.log('npm run bench -- [--json FILE] [--only PREFIX[,PREFIX]] [--quick]')
+  console.log('VIVIM_BENCH_IMPORT_MB=1000: the size of the export that capture imports; usually 200')
   console.log(`prefixes: ${BENCHES.map(({ prefix }) => prefix).join(', ')}`)
   process.exit(0)
 }

@@ -36,7 +36,6 @@ const TRICKY = [
   '漢字仮名交じり文'.repeat(60),
   'العربية'.repeat(50),
   'e\u0301'.repeat(500),
-  '\uFEFFbyte order mark\uFEFF',
   '\ud800lone\udc00',
   'Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverordnungsgesetzestext',
   "it's We'LL they'Re",
@@ -56,7 +55,7 @@ describe.each(COUNTERS)('counting %s', (_, counter) => {
 
   test('agrees on random texts and on random runs without a break', async () => {
     const letters = fc.string({ unit: fc.constantFrom(...'aabetno'), minLength: 40, maxLength: 400 })
-    const wild = fc.string({ unit: 'binary', maxLength: 200 })
+    const wild = fc.string({ unit: 'binary', maxLength: 200 }).map((text) => text.replaceAll('\uFEFF', ''))
     const mixed = fc.array(fc.oneof(letters, wild, fc.constantFrom(...TRICKY.slice(0, 6))), { maxLength: 4 })
     await fc.assert(
       fc.asyncProperty(mixed, fc.constantFrom('o200k_base', 'cl100k_base'), async (parts, tokenizer) => {
@@ -65,6 +64,13 @@ describe.each(COUNTERS)('counting %s', (_, counter) => {
       }),
       { numRuns: 150 },
     )
+  })
+
+  // gpt-tokenizer loses a byte order mark where it merges: it counts 7.
+  test('a byte order mark is the token it is', async () => {
+    const texts = ['\uFEFFbyte', '\uFEFF', '\uFEFFbyte order mark\uFEFF']
+    expect(await counter.count(texts, 'cl100k_base')).toEqual([2, 1, 5])
+    expect(await counter.count(texts, 'o200k_base')).toEqual([2, 1, 5])
   })
 
   test('a megabyte without a break is counted in bounded time', async () => {
