@@ -146,6 +146,10 @@ async function start(
           sync.remove(did)
           peers.closed(did)
         },
+        onRenewed: (keys) =>
+          void sync
+            .renewed(keys)
+            .catch((error) => syncLog.warn({ code: codeOf(error) }, 'a renewed certificate is told later')),
         onCreated: (keys, displayName) => registration.register(keys, displayName),
         onDeleted: (did) => {
           auth.apps.forget(did)
@@ -204,6 +208,7 @@ async function start(
           registration.publishMembership(keys, documents)
           endSessions(keys.did, takenOut)
         },
+        onRenewed: (keys) => users.keepRenewed(keys),
         deviceNamed: (did, name) => deviceNamed(users, did, name),
       })
       service.start()

@@ -1,8 +1,7 @@
 import { VivimError } from '../schema/errors.ts'
 import type { Params, Result } from '../schema/methods/index.ts'
 import { ownCall } from './device-names.ts'
-import { privateKeyOfSeed } from './identity/ed25519.ts'
-import { seedOfPhrase } from './identity/recovery.ts'
+import { givenRootKey, insistOnRoot } from './given-root-key.ts'
 import type { SyncService } from './sync/sync-service.ts'
 import type { UserDatabaseManager } from './users/user-database-manager.ts'
 
@@ -23,14 +22,7 @@ export async function revokeDevice(
   did: string,
   { device: named, recoveryPhrase, passphrase }: Params<'devices.revoke'>,
 ): Promise<Result<'devices.revoke'>> {
-  if ((recoveryPhrase === undefined) === (passphrase === undefined))
-    throw new VivimError(
-      'InvalidParams',
-      'The root key signs this: give the recovery phrase, or the passphrase.',
-      {
-        field: 'recoveryPhrase',
-      },
-    )
+  insistOnRoot({ recoveryPhrase, passphrase })
   const client = await users.getClient(did)
   const { items } = await client.call('devices.list', {}, ownCall())
   const device = items.find(({ deviceDid, name }) => deviceDid === named || name === named)
@@ -43,10 +35,7 @@ export async function revokeDevice(
     throw new VivimError('InvalidParams', 'A device cannot take itself out: do it on another one.', {
       field: 'device',
     })
-  const rootKey =
-    recoveryPhrase === undefined
-      ? await users.rootKeyOf(did, passphrase!)
-      : privateKeyOfSeed(seedOfPhrase(recoveryPhrase))
+  const rootKey = await givenRootKey(users, did, { recoveryPhrase, passphrase })
   const { conversations, messages } = await client.call('conversations.stats', {}, ownCall())
   const revokedAt = now()
   const { epoch, wrappedFor, admitted } = await sync.revoke(did, rootKey, device.deviceDid)

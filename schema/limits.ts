@@ -74,6 +74,10 @@ export const LIMITS = {
   syncHellos: 6_000,
   /** How long the first frames of a sync stream may take; ms. */
   syncHelloMs: 10_000,
+  /** Before the end of a year's certificate it is renewed from here on; ms. */
+  renewBeforeMs: 30 * 24 * 3_600_000,
+  /** A renewal: sixteen certificates, the epoch keys of a life, a document. */
+  renewalFrameBytes: 64 * 1024,
   /** After a new epoch began: how long the topic of the one before is listened to, and its key opens a session; ms. */
   oldTopicsMs: 7 * 24 * 3_600_000,
   oldEpochsMs: 180 * 24 * 3_600_000,

@@ -2,6 +2,8 @@ import { authorise } from '../../rpc/access.ts'
 import type { Handlers, RpcCall, RpcConnection } from '../../rpc/types.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { Result } from '../../schema/methods/index.ts'
+import { givenRootKey } from '../given-root-key.ts'
+import { certifiedUntil } from '../identity/certificate-life.ts'
 import type { NodeContext } from '../node-context.ts'
 
 type Status = Result<'devices.pair.status'>
@@ -13,9 +15,10 @@ type DevicesHandlers = Pick<
   | 'devices.pair.status'
   | 'devices.pair.cancel'
   | 'devices.revoke'
+  | 'devices.renew'
 >
 
-export function devicesHandlers({ pairing, revokeDevice }: NodeContext): DevicesHandlers {
+export function devicesHandlers({ pairing, users, revokeDevice }: NodeContext): DevicesHandlers {
   const chosen = (pairingId: string | undefined, { connection }: RpcCall) =>
     choose(pairing.list(), pairingId, connection).pairingId
   return {
@@ -26,6 +29,12 @@ export function devicesHandlers({ pairing, revokeDevice }: NodeContext): Devices
     'devices.revoke': (params, { session }) => {
       if (!session) throw new VivimError('Unauthorized')
       return revokeDevice(session.did, params)
+    },
+    'devices.renew': async (given, { session }) => {
+      if (!session) throw new VivimError('Unauthorized')
+      const rootKey = await givenRootKey(users, session.did, given)
+      const { deviceDid, chain } = await users.renewWith(session.did, rootKey)
+      return { deviceDid, certifiedUntil: certifiedUntil(chain) }
     },
     'devices.pair.join': (params, { signal }) => pairing.join(params, signal),
     'devices.pair.confirm': ({ pairingId, check }, call) =>

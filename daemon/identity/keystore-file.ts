@@ -24,6 +24,8 @@ export const KeystoreRecord = z.strictObject({
   createdAt: z.int(),
   /** From the one the root key signed to this device's own. */
   certificates: z.array(z.base64()).min(1),
+  /** Epoch keys that came with renewed certificates, wrapped for this device. */
+  epochs: z.base64().optional(),
   masterKey: MasterKey,
   /** What `encodeSecrets` makes, under the master key. */
   secrets: z.base64(),

@@ -18,6 +18,7 @@ import {
 } from './key-wrapping.ts'
 import { DELETING, encodeRecord, type KeystoreRecord, newRecord, readRecord } from './keystore-file.ts'
 import { lastOfChain } from './member-document.ts'
+import { withRenewedEpochs, wrapEpochs } from './renewed-epochs.ts'
 import { userHash } from './user-hash.ts'
 import {
   type DeviceSecrets,
@@ -201,6 +202,25 @@ export class Keystore {
     )
   }
 
+  /**
+   * Stores renewed certificates of the device, and the epoch keys as they are now; no secret is opened for it.
+   * @throws VivimError `NotFound`, `Corrupt` when the certificates are not those of the device
+   */
+  renew(keys: UserKeys): void {
+    const record = this.#ready(keys.did)
+    if (!record) throw new VivimError('NotFound')
+    if (record.deviceDid !== keys.deviceDid || !isChainOf(keys))
+      throw new VivimError('Corrupt', 'The certificates are not those of this device.')
+    const epochs = base64(wrapEpochs(keys, this.#random))
+    const renewed = { ...record, certificates: keys.chain.map(base64), epochs }
+    replaceFile(this.#recordPath(keys.did), encodeRecord(renewed))
+  }
+
+  /** Whether this device keeps the root key under a passphrase. */
+  holdsRoot(did: string): boolean {
+    return Boolean(this.#ready(did)?.root)
+  }
+
   /** Shreds the user's keys and name in one step; `remove` ends it once the database is gone. */
   beginDelete(did: string): void {
     if (!readRecord(this.#recordPath(did))) throw new VivimError('NotFound')
@@ -311,7 +331,8 @@ function openSecrets(record: KeystoreRecord, masterKey: Uint8Array): UserKeys {
   const keys = secrets && keysOf(did, secrets, chain)
   if (keys?.deviceDid !== deviceDid || !isChainOf(keys))
     throw new VivimError('Corrupt', 'A keystore file failed its check.')
-  return keys
+  if (record.epochs === undefined) return keys
+  return { ...keys, epochs: withRenewedEpochs(keys, Buffer.from(record.epochs, 'base64')) }
 }
 
 /** Whether the certificates lead from the root key to the device. */

@@ -1,5 +1,6 @@
 import type { VerifyRoot } from '../../crdt/membership-entry.ts'
 import type { ReadMember } from '../vault/members.ts'
+import { certifiedUntil } from './certificate-life.ts'
 import { issuersIn } from './device-certificate.ts'
 import { decodeDid } from './did.ts'
 import { verify } from './ed25519.ts'
@@ -12,8 +13,16 @@ export function memberReader(did: string): ReadMember {
     if (!document || document.did !== did || !document.certificate.capabilities.includes('sign'))
       return undefined
     const { device, deviceDid, certificate, sequence } = document
+    const { capabilities } = certificate
     const issuers = issuersIn(document.chain)
-    return { device, deviceDid, capabilities: certificate.capabilities, issuers, sequence }
+    return {
+      device,
+      deviceDid,
+      capabilities,
+      certifiedUntil: certifiedUntil(document.chain),
+      issuers,
+      sequence,
+    }
   }
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../../crdt/membership-entry.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
 import { VivimError } from '../../schema/errors.ts'
+import { certifiedUntil } from './certificate-life.ts'
 import { issuersIn } from './device-certificate.ts'
 import { encodeDid } from './did.ts'
 import { publicKeyBytes, sign } from './ed25519.ts'
@@ -36,7 +37,8 @@ export interface Revocation {
 
 /**
  * Takes a device out: the root key signs its revocation, with the last of its operations that this device holds as its
- * cut-offs; admits by name those devices that it had certified; and gives all others a new epoch key.
+ * cut-offs; admits by name those devices that it had certified; and gives all others that are certified now
+ * a new epoch key.
  * @throws VivimError `NotFound` for a device that is not theirs, `Conflict` for one that was taken out already
  */
 export function makeRevocation({
@@ -87,7 +89,9 @@ export function makeRevocation({
   const entries = appended(log, did, changes, now, signRoot)
   const epoch = Math.max(now, (epochs.at(-1)?.epoch ?? 0) + 1)
   const key = random(32)
-  const wraps = remaining.map(({ device, receiveKey }) =>
+  // Whose certificate ended gets it with the next one.
+  const certified = remaining.filter(({ chain }) => certifiedUntil(chain) > now)
+  const wraps = certified.map(({ device, receiveKey }) =>
     signEpochWrap(
       { space, epoch, device, wrapped: wrapFor(receiveKey, EPOCH_PURPOSE, key, random) },
       signRoot,
@@ -97,7 +101,7 @@ export function makeRevocation({
     documents: [...entries.map(({ bytes }) => bytes), sealCutOffs(spaceSecret, record), ...wraps],
     epoch,
     admitted: admitted.map((device) => device.deviceDid),
-    wrappedFor: remaining.map((device) => device.deviceDid),
+    wrappedFor: certified.map((device) => device.deviceDid),
   }
 }
 

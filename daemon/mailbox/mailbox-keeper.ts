@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { createFile } from '../identity/atomic-file.ts'
+import { certifiedUntil } from '../identity/certificate-life.ts'
 import { verify } from '../identity/ed25519.ts'
 import { readMemberDocument } from '../identity/member-document.ts'
 import type { RegistryEntry } from '../master/registry.ts'
@@ -176,6 +177,7 @@ export class MailboxKeeper {
     if (!right) throw new VivimError('Forbidden')
     const { devices = [], records = [] } = (await find(member.did)) ?? {}
     const registered = devices.some((known) => readMemberDocument(known)?.deviceDid === member.deviceDid)
+    if (certifiedUntil(member.chain) <= now()) throw new VivimError('Expired')
     if (!registered || isTakenOut(member, entriesIn(records))) throw new VivimError('Forbidden')
     const until = now() + LIMITS.mailboxTokenMs
     return { type: 'token', token: this.#tokens.issue(member.did, until), until }

@@ -3,6 +3,7 @@ import { privateSpaceId } from '../../crdt/space.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
+import { certifiedUntil } from '../identity/certificate-life.ts'
 import type { FrameStream } from '../network/network.ts'
 import { StreamAllowance } from '../network/stream-allowance.ts'
 import { addressesForCode, decodePairingCode, encodePairingCode, SECRET_BYTES } from './code.ts'
@@ -48,11 +49,18 @@ export class PairingService {
     for (const timer of this.#timers.values()) clearTimeout(timer)
   }
 
-  /** @throws VivimError `Unauthorized`, `Unavailable` without a network, `Exhausted`, `RateLimited` */
+  /**
+   * @throws VivimError `Unauthorized`, `Unavailable` without a network, `Expired` once this device is certified no more,
+   * `Exhausted`, `RateLimited`
+   */
   async start(did: string): Promise<Result<'devices.pair.start'>> {
     const { network, now, random, keysOf, validMs = LIMITS.pairingMs } = this.#options
     const keys = await keysOf(did)
     this.#needNetwork()
+    if (certifiedUntil(keys.chain) <= now())
+      throw new VivimError('Expired', 'The certificate of this device has ended: it lets nobody in.', {
+        hint: '`vivimd device renew` renews it.',
+      })
     if (!mayEnroll(keys))
       throw new VivimError('Exhausted', 'This device is the last of a long chain of pairings.', {
         hint: 'Start the pairing on another of your devices.',

@@ -1,6 +1,6 @@
 import { VivimError } from '../../schema/errors.ts'
 import type { KnownDevices } from './known-devices.ts'
-import type { UserSyncOptions } from './user-sync.ts'
+import type { UserSyncOptions } from './user-sync-options.ts'
 
 /** @throws VivimError `Conflict` while nobody can be let in: two versions of the log, or this device is out */
 export function insistOnEnrolling(devices: KnownDevices, deviceDid: string, forked: boolean): void {

@@ -33,6 +33,13 @@ export class EpochKeys {
     return this.#list
   }
 
+  /** Takes keys that another device handed over; answers whether there was a new one. */
+  add(epochs: readonly EpochKey[]): boolean {
+    const fresh = epochs.filter(({ epoch }) => !this.#list.some((known) => known.epoch === epoch))
+    this.#list = [...this.#list, ...fresh].sort((a, b) => a.epoch - b.epoch)
+    return fresh.length > 0
+  }
+
   /** Takes keys out of wraps that are for this device; answers whether there was a new one. */
   update(documents: readonly Uint8Array[]): boolean {
     const before = this.#list.length

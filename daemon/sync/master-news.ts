@@ -1,5 +1,5 @@
 import { LIMITS } from '../../schema/limits.ts'
-import type { UserSyncOptions } from './user-sync.ts'
+import type { UserSyncOptions } from './user-sync-options.ts'
 
 export interface MasterNewsOptions extends Pick<UserSyncOptions, 'lookUp' | 'now' | 'log'> {
   readonly did: string

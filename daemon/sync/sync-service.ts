@@ -14,8 +14,10 @@ import type { MembersNews } from './known-devices.ts'
 import { ownRendezvous } from './own-rendezvous.ts'
 import type { SyncParty } from './party.ts'
 import { openRendezvous } from './rendezvous.ts'
+import { answerRenewal, RENEW_PROTOCOL, RENEW_STREAM } from './renewal-protocol.ts'
 import type { Replicate, ReplicateIfOpen } from './sync-session.ts'
-import { UserSync, type UserSyncOptions } from './user-sync.ts'
+import { UserSync } from './user-sync.ts'
+import type { UserSyncOptions } from './user-sync-options.ts'
 
 export interface SyncServiceOptions
   extends Pick<UserSyncOptions, 'network' | 'now' | 'random' | 'log' | 'count' | 'lookUp'> {
@@ -26,6 +28,8 @@ export interface SyncServiceOptions
   /** A user's own document is new or confirmed. */
   readonly onDocument: (keys: UserKeys, document: Uint8Array) => void
   readonly onMembers: (keys: UserKeys, members: MembersNews) => void
+  /** The certificates of a device are others: its keys, to be kept. @throws as the keystore */
+  readonly onRenewed: (keys: UserKeys) => void
   /** The device a name means; undefined when it is no name of theirs. */
   readonly deviceNamed: (did: string, name: string) => Promise<string | undefined>
 }
@@ -53,6 +57,7 @@ export class SyncService {
   start(): void {
     this.#directory.start()
     this.#network.handle(SYNC_PROTOCOL, SYNC_STREAM, (stream) => this.#answer(stream))
+    this.#network.handle(RENEW_PROTOCOL, RENEW_STREAM, (stream) => this.#renew(stream))
     this.#stopListening = [
       this.#network.onPeer((peerId, connected) => {
         if (connected) for (const { user } of this.#users.values()) user.peerFound(peerId)
@@ -67,6 +72,7 @@ export class SyncService {
     this.#directory.stop()
     for (const stop of this.#stopListening) stop()
     this.#network.unhandle(SYNC_PROTOCOL)
+    this.#network.unhandle(RENEW_PROTOCOL)
     for (const did of [...this.#users.keys()]) this.remove(did)
   }
 
@@ -89,8 +95,8 @@ export class SyncService {
   }
 
   #userOf(keys: UserKeys): UserSync {
-    const { network, now, random, log, count, replicate, ifOpen, openVault, onDocument, onMembers } =
-      this.#options
+    const { network, now, random, log, count, replicate, ifOpen, openVault, onDocument } = this.#options
+    const { onMembers, onRenewed } = this.#options
     return new UserSync({
       keys,
       network,
@@ -102,6 +108,7 @@ export class SyncService {
       replicate: replicate(keys.did),
       ifOpen: ifOpen(keys.did),
       openVault: () => openVault(keys.did),
+      onRenewed,
       onDocument: (document) => {
         this.#directory.publish(keys.did, this.currentKeys(keys).epochs, keys.deviceDid, document)
         onDocument(keys, document)
@@ -242,6 +249,35 @@ export class SyncService {
     if (!user)
       throw new VivimError('Unavailable', 'That user is not being synchronised yet.', { retryAfterMs: 500 })
     return user
+  }
+
+  /** Certificates that the root key renewed here, where the user is being kept in step. */
+  async renewed(keys: UserKeys): Promise<void> {
+    await this.#users.get(keys.did)?.user.renewed(keys)
+  }
+
+  /** Who asks shows a document of a device of this person; what is given is for that device alone. */
+  async #renew(stream: FrameStream): Promise<void> {
+    const { random, count } = this.#options
+    if (!this.#allowance.take(stream.peerId)) {
+      count('sync.hellos.refused')
+      return stream.abort('too many')
+    }
+    const userOf = (did: string) => this.#users.get(did)?.user
+    try {
+      await answerRenewal(
+        stream,
+        this.#network.peerId,
+        random,
+        (member) => userOf(member.did)?.grantFor(member),
+        async ({ did, deviceDid }, document) => {
+          if (readMemberDocument(document)?.deviceDid === deviceDid) await userOf(did)?.learn([document])
+        },
+      )
+      await stream.close()
+    } catch {
+      stream.abort('no renewal')
+    }
   }
 
   async #answer(stream: FrameStream): Promise<void> {

@@ -5,10 +5,9 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Result } from '../../schema/methods/index.ts'
 import { publicKeyBytes } from '../identity/ed25519.ts'
-import { issueMemberDocument } from '../identity/member-document.ts'
+import type { MemberDocument } from '../identity/member-document.ts'
 import { makeRevocation, type Revocation } from '../identity/revocation.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
-import type { Network } from '../network/network.ts'
 import type { ReplicaMembers } from '../vault/replica.ts'
 import { type Asking, auditAll, syncAll } from './asked-devices.ts'
 import { AuditSchedule } from './audit-schedule.ts'
@@ -17,37 +16,18 @@ import { DeviceLink } from './device-link.ts'
 import { insistOnEnrolling, reportFork } from './enrolling.ts'
 import { EpochKeys } from './epoch-keys.ts'
 import { type MatchedStream, proposeSpace } from './handshake.ts'
-import { type KnownDevice, KnownDevices, type MembersNews } from './known-devices.ts'
-import { LiveUpdates } from './live-updates.ts'
+import { type KnownDevice, KnownDevices } from './known-devices.ts'
+import type { LiveUpdates } from './live-updates.ts'
+import { liveUpdatesOf } from './live-updates-of.ts'
 import { MasterNews } from './master-news.ts'
-import { ownRendezvous } from './own-rendezvous.ts'
+import { OwnCertificate } from './own-certificate.ts'
+import { newDocument } from './own-document.ts'
 import { partyOf, type SyncParty } from './party.ts'
 import { type Audited, reportAudit } from './session-audits.ts'
 import { SoonestTimer } from './soonest-timer.ts'
-import { type PeerDevice, type Replicate, type ReplicateIfOpen, SyncSession } from './sync-session.ts'
+import { type PeerDevice, SyncSession } from './sync-session.ts'
 import { Topics } from './topics.ts'
-
-export interface UserSyncOptions {
-  readonly keys: UserKeys
-  readonly network: Network
-  readonly replicate: Replicate
-  /** Two devices that agree say so twice a minute: that alone must open no database, and keep none open. */
-  readonly ifOpen: ReplicateIfOpen
-  /** The way to the database while it is open. */
-  readonly openVault: () => Replicate | undefined
-  readonly now: () => number
-  readonly random: (bytes: number) => Uint8Array
-  readonly log: {
-    info(details: object, message: string): void
-    warn(details: object, message: string): void
-  }
-  readonly count: (name: string, by?: number) => void
-  /** This device's own document is new: others who keep it should have it. */
-  readonly onDocument: (document: Uint8Array) => void
-  /** Documents of this person's devices that a master keeps. */
-  readonly lookUp: (did: string) => Promise<readonly Uint8Array[]>
-  readonly onMembers: (news: MembersNews) => void
-}
+import type { UserSyncOptions } from './user-sync-options.ts'
 
 /** How long after a failed beginning it is tried again, at first and at most. */
 const FIRST_WAIT_MS = 1_000
@@ -66,6 +46,8 @@ export class UserSync {
   readonly #live: LiveUpdates
   readonly #master: MasterNews
   readonly #conduct: Conduct
+  readonly #certificate: OwnCertificate
+  #chain: readonly Uint8Array[]
   readonly #telling = new SoonestTimer(() => this.#tellSessions())
   #beacon: NodeJS.Timeout | undefined
   #beginning: NodeJS.Timeout | undefined
@@ -76,20 +58,58 @@ export class UserSync {
     this.#options = options
     const { did, deviceKey } = options.keys
     this.#space = privateSpaceId(did)
+    this.#chain = options.keys.chain
     this.#epochs = new EpochKeys(options.keys, publicKeyBytes(deviceKey), this.#space)
     this.#devices = new KnownDevices(did, () => this.#epochs.list)
-    this.#live = this.#liveUpdates()
+    this.#live = liveUpdatesOf({
+      ...options,
+      space: this.#space,
+      devices: this.#devices,
+      epochs: () => this.#epochs.list,
+      topic: () => this.#topics.current,
+      onApplied: (frontier, missingBlobs) => {
+        this.#frontier = frontier
+        for (const session of this.#sessions) session.lacking(missingBlobs)
+      },
+      onGap: () => {
+        for (const session of this.#sessions) session.trigger()
+        this.#reach()
+      },
+    })
     this.#master = new MasterNews({ ...options, did, take: (documents) => this.learn(documents) })
     const { now, count, network } = options
+    this.#certificate = new OwnCertificate({
+      ...options,
+      keys: () => this.keys,
+      devices: this.#devices,
+      adopt: (renewed) => this.renewed(renewed),
+    })
     this.#topics = new Topics(network, this.#space, (topic, message, from) =>
       this.#live.hear(topic, message, from, topic === this.#topics.current),
     )
     this.#conduct = new Conduct({ now, count, misbehaved: (peerId) => network.misbehaved(peerId) })
   }
 
-  /** With the epochs that began since they were unlocked. */
+  /** With the epochs that began, and the certificates that were renewed, since they were unlocked. */
   get keys(): UserKeys {
-    return { ...this.#options.keys, epochs: this.#epochs.list }
+    return { ...this.#options.keys, chain: this.#chain, epochs: this.#epochs.list }
+  }
+
+  /** Certificates of this device that last longer, and epoch keys; answers its document with them. @throws as the keystore */
+  async renewed({ chain, epochs }: Pick<UserKeys, 'chain' | 'epochs'>): Promise<Uint8Array | undefined> {
+    if (this.#stopped) return undefined
+    const newEpoch = this.#epochs.add(epochs)
+    this.#chain = chain
+    this.#options.onRenewed(this.keys)
+    if (newEpoch) this.#listen()
+    await this.#refreshDocument()
+    this.#reach()
+    return this.#devices.documentOf(this.keys.deviceDid)?.bytes
+  }
+
+  /** A new certificate for another device, wrapped for it. */
+  grantFor(member: MemberDocument): Uint8Array | undefined {
+    return this.#certificate.grantFor(member)
   }
 
   /** Begins to look for the other devices. When the database has no room to open now, it is tried again. */
@@ -144,6 +164,7 @@ export class UserSync {
       this.#reach()
     }
     void this.#master.ask()
+    void this.#certificate.renewIfDue(this.otherDevices)
   }
 
   committed(frontier: Frontier, written: readonly Uint8Array[]): void {
@@ -280,6 +301,7 @@ export class UserSync {
     this.#forked = members.forked
     if (newEpoch) this.#beginEpoch()
     this.#options.onMembers(this.#devices.news(this.keys.deviceDid))
+    void this.#certificate.follow(this.otherDevices)
     for (const device of this.otherDevices) this.#linkTo(device)
     for (const session of this.#sessions) if (session !== heardBy) session.members(members)
   }
@@ -380,7 +402,9 @@ export class UserSync {
       deviceOf: (members, peerId) => {
         this.#devices.update(members)
         const device = this.#devices.at(peerId)
-        return device && device.deviceDid !== this.keys.deviceDid ? device : undefined
+        const document = device && this.#devices.documentOf(device.deviceDid)
+        if (!document || device.deviceDid === this.keys.deviceDid) return undefined
+        return this.#certificate.accepts(document, time.ms) ? device : undefined
       },
       documentsFor: ({ documents }, peerId) => this.#devices.tellable(peerId, documents),
       onDevice: (running, device) => {
@@ -426,39 +450,12 @@ export class UserSync {
     for (const link of this.#links.values()) link.hurry()
   }
 
-  #liveUpdates(): LiveUpdates {
-    const { network, openVault, count, now } = this.#options
-    return new LiveUpdates({
-      network,
-      openVault,
-      count,
-      now,
-      space: this.#space,
-      epochs: () => this.#epochs.list,
-      standingOf: (device) => this.#devices.standingOf(device),
-      peerOf: (device) => this.#devices.peerOf(device),
-      knowsMembership: (head) => this.#devices.knowsMembership(head),
-      current: () => {
-        const epoch = this.#epochs.list.at(-1)
-        const topic = this.#topics.current
-        return epoch && topic !== undefined ? { epoch, topic } : undefined
-      },
-      onApplied: (frontier, missingBlobs) => {
-        this.#frontier = frontier
-        for (const session of this.#sessions) session.lacking(missingBlobs)
-      },
-      onGap: () => {
-        for (const session of this.#sessions) session.trigger()
-        this.#reach()
-      },
-    })
-  }
-
   /** Says that this device is there, and looks again at what it says it holds. */
   async #beat(): Promise<void> {
     this.#listen()
     this.#master.askIfDue()
     if (this.otherDevices.length === 0) return
+    void this.#certificate.renewIfDue(this.otherDevices)
     const frontier = await this.#options.ifOpen('frontier', {})
     if (this.#stopped) return
     if (frontier) this.#hold(frontier)
@@ -469,19 +466,10 @@ export class UserSync {
 
   /** Signs a new document of this device when it is reached elsewhere than its last one says. */
   async #refreshDocument(): Promise<void> {
-    const { replicate, now, onDocument } = this.#options
-    const { did, deviceDid, deviceKey, chain, receiveKey } = this.keys
-    const present = this.#devices.documentOf(deviceDid)
-    const rendezvous = ownRendezvous(this.#options.network, this.keys)
-    if (present && Buffer.compare(present.rendezvous, rendezvous) === 0) return onDocument(present.bytes)
-    const document = issueMemberDocument(deviceKey, {
-      did,
-      deviceDid,
-      chain,
-      sequence: Math.max(now(), (present?.sequence ?? 0) + 1),
-      receiveKey,
-      rendezvous,
-    })
+    const { replicate, now, onDocument, network } = this.#options
+    const present = this.#devices.documentOf(this.keys.deviceDid)
+    const document = newDocument(this.keys, network, present, now())
+    if (!document) return present && onDocument(present.bytes)
     const members = await replicate('saveMembers', { documents: [document] })
     this.#members(members)
     for (const session of this.#sessions) session.members(members)

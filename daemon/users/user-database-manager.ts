@@ -5,6 +5,7 @@ import type { Frontier } from '../../crdt/frontier.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
+import { certifiedAnew, isRenewalDue } from '../identity/certificate-life.ts'
 import type { Random } from '../identity/key-wrapping.ts'
 import type { Keystore, PairedUser, UserRecord } from '../identity/keystore.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
@@ -39,6 +40,8 @@ export interface UserDatabaseManagerOptions {
   /** A user was made or restored here. */
   readonly onCreated?: (keys: UserKeys, displayName: string | null) => void
   readonly onDeleted?: (did: string) => void
+  /** The root key certified this device anew. */
+  readonly onRenewed?: (keys: UserKeys) => void
   /** The node's own folders, which no import may read. */
   readonly privateFolders?: readonly string[]
   /** A new way to the shared token counter, for one more worker. */
@@ -154,9 +157,10 @@ export class UserDatabaseManager {
    * @throws as `Keystore.unlock`
    */
   async unlock(did: string, passphrase?: string): Promise<{ did: string; deviceDid: string }> {
-    const keys = await this.#keystore.unlock(did, passphrase)
+    const opened = await this.#keystore.unlock(did, passphrase)
     const record = this.#keystore.get(did)
     if (!record) throw new VivimError('Unauthorized')
+    const keys = passphrase === undefined ? opened : await this.#renewAtSignIn(opened, passphrase)
     if (!record.unattended) this.#unlocked.set(did, keys)
     return { did, deviceDid: keys.deviceDid }
   }
@@ -180,6 +184,35 @@ export class UserDatabaseManager {
   /** The keys of a user who is unattended or signed in. @throws `Unauthorized` when locked, `NotFound` */
   async keysOf(did: string): Promise<UserKeys> {
     return this.#unlocked.get(did) ?? (await this.#readKeys(did))
+  }
+
+  /** Keeps renewed certificates, and the epoch keys that came with them. @throws as `Keystore.renew` */
+  keepRenewed(keys: UserKeys): void {
+    this.#keystore.renew(keys)
+    if (this.#unlocked.has(keys.did)) this.#unlocked.set(keys.did, keys)
+  }
+
+  /** The root key certifies this device for another year. @throws as `keysOf`, `StorageFull` */
+  async renewWith(did: string, rootKey: KeyObject): Promise<UserKeys> {
+    const renewed = certifiedAnew(await this.keysOf(did), rootKey, this.#options.now())
+    this.keepRenewed(renewed)
+    this.#options.onRenewed?.(renewed)
+    return renewed
+  }
+
+  /** Where the passphrase opens the root key too, the certificate is renewed when it is time. */
+  async #renewAtSignIn(keys: UserKeys, passphrase: string): Promise<UserKeys> {
+    const { now, log, onRenewed } = this.#options
+    if (!isRenewalDue(keys.chain, now()) || !this.#keystore.holdsRoot(keys.did)) return keys
+    try {
+      const renewed = certifiedAnew(keys, await this.rootKeyOf(keys.did, passphrase), now())
+      this.keepRenewed(renewed)
+      onRenewed?.(renewed)
+      return renewed
+    } catch (error) {
+      log.warn({ code: codeOf(error) }, 'the certificate of a device was not renewed')
+      return keys
+    }
   }
 
   /** The user's root key, where this device keeps it under a passphrase. @throws as `Keystore.rootKey` */

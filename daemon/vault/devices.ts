@@ -24,7 +24,7 @@ export class Devices {
     const others = this.#vault.members
       .list()
       .filter(({ deviceDid }) => deviceDid !== this.#own)
-      .map(({ device, deviceDid, capabilities, knownSince }) => {
+      .map(({ device, deviceDid, capabilities, certifiedUntil, knownSince }) => {
         const { connected, lastSeenAt, behind } = this.#cursors.progressOf(device)
         return {
           deviceDid,
@@ -32,6 +32,7 @@ export class Devices {
           thisDevice: false,
           addedAt: knownSince,
           capabilities: [...capabilities],
+          certifiedUntil,
           connected,
           lastSeenAt,
           behind,
@@ -47,6 +48,7 @@ export class Devices {
           thisDevice: true,
           addedAt: own?.knownSince ?? null,
           capabilities: [...(own?.capabilities ?? [])],
+          certifiedUntil: own?.certifiedUntil ?? null,
           connected: true,
           lastSeenAt: null,
           behind: null,

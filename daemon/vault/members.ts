@@ -6,6 +6,8 @@ export interface Member {
   readonly device: Uint8Array
   readonly deviceDid: string
   readonly capabilities: readonly string[]
+  /** When the first of its certificates ends, milliseconds UTC; nothing in a vault is decided by it. */
+  readonly certifiedUntil: number
   /** Keys of the devices between the root key and this one that certified each other. */
   readonly issuers: readonly Uint8Array[]
   /** Of two documents of one device the higher sequence counts. */

@@ -49,6 +49,7 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['device list', 'list your devices', device('list')],
       ['device revoke', 'take a device out', device('revoke')],
       ['device lost', 'take a lost device out, and say what it could read', device('lost')],
+      ['device renew', 'certify this device for another year', device('renew')],
       ['device rename', 'give a device a name', device('rename')],
     ]),
     ...group('People', [

@@ -37,7 +37,7 @@ export const devicesMethods = {
       qr: z.string(),
       expiresAt: Millis,
     }),
-    errors: ['Unavailable', 'RateLimited', 'Exhausted', 'Conflict'],
+    errors: ['Unavailable', 'RateLimited', 'Exhausted', 'Conflict', 'Expired'],
     examples: [{ title: 'A code', params: {} }],
   }),
   'devices.pair.join': defineMethod({
@@ -122,6 +122,8 @@ export const devicesMethods = {
         /** When this device first knew of it; null for one that has no document yet. */
         addedAt: Millis.nullable(),
         capabilities: z.array(z.string()),
+        /** When its certificates end; from 30 days before they are renewed. Null for one without a document. */
+        certifiedUntil: Millis.nullable(),
         connected: z.boolean(),
         lastSeenAt: Millis.nullable(),
         /** Operations here that it has not acknowledged; null for this device. */
@@ -178,6 +180,20 @@ export const devicesMethods = {
     ],
     examples: [{ title: 'Lost', params: { device: 'Phone', passphrase: 'correct horse battery staple' } }],
     positional: ['device'],
+  }),
+  'devices.renew': defineMethod({
+    summary: 'Certify this device for another year with the root key, also after its certificate ended.',
+    access: 'admin',
+    served: 'gateway',
+    params: z.strictObject({
+      /** The 24 words. The root key signs: the words are it. */
+      recoveryPhrase: z.string().min(1).max(1_000).optional(),
+      /** Instead of the words, where this device keeps the root key under it. */
+      passphrase: z.string().min(1).max(1_000).optional(),
+    }),
+    result: z.object({ deviceDid: z.string(), certifiedUntil: Millis }),
+    errors: ['Unauthorized', 'InvalidParams', 'RateLimited', 'StorageFull'],
+    examples: [{ title: 'Another year', params: { passphrase: 'correct horse battery staple' } }],
   }),
   'devices.rename': defineMethod({
     summary: 'Give one of your devices a name; the others learn it.',

@@ -55,6 +55,7 @@ export async function meshDevice(vault: PairedVault): Promise<MeshDevice> {
     lookUp: async () => [],
     onDocument: () => {},
     onMembers: () => {},
+    onRenewed: () => {},
     deviceNamed: async () => undefined,
   })
   let gone = false

@@ -83,7 +83,7 @@ function newIdentity(
     issuer: did,
     capabilities: PAIRED_CAPABILITIES,
     sequence: 1,
-    issuedAt: 1,
+    issuedAt: Date.now(),
   })
   const chain = [certificate]
   const receiveSeed = randomBytes(32)

@@ -160,11 +160,17 @@ export class TestNode implements AsyncDisposable {
 
   /** Runs the command line in this home and waits for it. */
   run(...args: string[]): CommandResult {
+    return this.type(undefined, ...args)
+  }
+
+  /** The same, with something on its standard input. */
+  type(input: string | undefined, ...args: string[]): CommandResult {
     const { status, stdout, stderr } = spawnSync(this.#program.node, [this.#program.vivimd, ...args], {
       ...this.#as,
       env: this.env,
       encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      ...(input === undefined ? {} : { input }),
       timeout: this.#deadlineMs,
     })
     return { status: status ?? -1, stdout, stderr }

@@ -15,6 +15,7 @@ import {
   lostView,
   pairingView,
   renamedDeviceView,
+  renewedView,
   revokedView,
 } from '../views/devices.ts'
 
@@ -112,12 +113,32 @@ const lost: Command = {
   },
 }
 
+const renew: Command = {
+  usage: '',
+  options: {},
+  about:
+    'The device that let this one in does it by itself, and so does signing in with the passphrase that opens the root key. The root key signs: the 24 words are asked for, or read from standard input; VIVIM_PASSPHRASE or VIVIM_PASSPHRASE_FILE opens it where this device keeps it.',
+  async run(invocation) {
+    const node = await invocation.signedIn()
+    const result = await node.call('devices.renew', await givenRoot(invocation))
+    invocation.print(result, () => renewedView(result))
+    return 0
+  },
+}
+
+async function givenRoot(
+  invocation: Invocation,
+): Promise<{ recoveryPhrase: string } | { passphrase: string }> {
+  const file = clientConfig(invocation).config.value('passphraseFile')
+  const passphrase = givenPassphrase({ env: invocation.env, file })
+  return passphrase === undefined ? { recoveryPhrase: await readPhrase(invocation) } : { passphrase }
+}
+
 async function revokeNamed(invocation: Invocation): Promise<Result<'devices.revoke'>> {
-  const { words, env, signedIn } = invocation
+  const { words, signedIn } = invocation
   if (words.length === 0) throw usage('Say which device.', '`vivimd device list` shows yours.')
   const node = await signedIn()
-  const passphrase = givenPassphrase({ env, file: clientConfig(invocation).config.value('passphraseFile') })
-  const root = passphrase === undefined ? { recoveryPhrase: await readPhrase(invocation) } : { passphrase }
+  const root = await givenRoot(invocation)
   return node.call('devices.revoke', { device: words.join(' '), ...root })
 }
 
@@ -127,6 +148,7 @@ export const deviceCommands = {
   confirm,
   revoke,
   lost,
+  renew,
   list: methodCommand('devices.list', { view: devicesView }),
   rename: methodCommand('devices.rename', { view: renamedDeviceView, rest: true }),
 }

@@ -9,9 +9,10 @@ export function devicesView({ items, nextCursor }: Result<'devices.list'>, style
     stateOf(device),
     holdingOf(device),
     date(device.addedAt),
+    date(device.certifiedUntil),
     device.deviceDid,
   ])
-  return table(['NAME', 'STATE', 'HOLDS', 'SINCE', 'DID'], rows, style) + more(nextCursor)
+  return table(['NAME', 'STATE', 'HOLDS', 'SINCE', 'CERTIFIED UNTIL', 'DID'], rows, style) + more(nextCursor)
 }
 
 type Device = Result<'devices.list'>['items'][number]
@@ -29,6 +30,10 @@ function holdingOf({ behind, state }: Device): string {
 
 export function revokedView({ name, remaining }: Result<'devices.revoke'>): string {
   return `${oneLine(name)} is taken out. ${count(remaining.length, 'device')} of yours ${remaining.length === 1 ? 'stays' : 'stay'}.\n`
+}
+
+export function renewedView({ certifiedUntil }: Result<'devices.renew'>): string {
+  return `This device is certified until ${date(certifiedUntil)}.\n`
 }
 
 /** With what the device could read until now. */

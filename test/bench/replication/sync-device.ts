@@ -37,6 +37,7 @@ export async function syncDevice(keys: UserKeys, replicate: Replicate): Promise<
     lookUp: async () => [],
     onDocument: (_, document) => signed.resolve(document),
     onMembers: () => {},
+    onRenewed: () => {},
     deviceNamed: async () => undefined,
   })
   sync.start()

@@ -206,6 +206,16 @@ describe('device revoke and lost', () => {
   })
 })
 
+describe('device renew', () => {
+  it('asks for the words, and says until when', async () => {
+    const renewed = { deviceDid: DEVICE, certifiedUntil: Date.UTC(2027, 4, 6, 12) }
+    const line = terminal({ 'devices.renew': () => renewed }, 'twenty  four words ')
+    expect(await line.run('device', 'renew')).toBe(0)
+    expect(line.calls.at(-1)).toEqual(['devices.renew', { recoveryPhrase: 'twenty four words' }])
+    expect(line.io.stdout).toContain('certified until 2027-05-06')
+  })
+})
+
 describe('device list and rename', () => {
   it('show and name them', async () => {
     const line = new CommandLine({
@@ -237,6 +247,7 @@ describe('device list and rename', () => {
     thisDevice: false,
     addedAt: 0,
     capabilities: ['sign'],
+    certifiedUntil: 0,
     connected: true,
     lastSeenAt: 0,
     behind: 0,

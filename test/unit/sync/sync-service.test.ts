@@ -73,6 +73,7 @@ async function device(vault: PairedVault): Promise<Device> {
     lookUp: async () => [],
     onDocument: () => {},
     onMembers: () => {},
+    onRenewed: () => {},
     deviceNamed: async () => undefined,
   })
   const made: Device = { vault, network, sync, warnings, counts, before: () => {} }

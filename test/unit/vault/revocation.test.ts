@@ -137,6 +137,34 @@ describe('a revoked device', () => {
     expect(keysIn(one)).toEqual(['early'])
   })
 
+  test('gives the new key to nobody whose certificate has ended', () => {
+    using person = pairedVaults(3)
+    const [kept, lost, expired] = person.vaults as [PairedVault, PairedVault, PairedVault]
+    const document = documentUntil(expired, kept.time)
+    kept.replica.saveMembers({ documents: [document] })
+    expect(revoke(person, kept, lost).wrappedFor).toEqual([kept.deviceDid])
+    const again = pairedVaults(3)
+    using _ = again
+    const [one, two, valid] = again.vaults as [PairedVault, PairedVault, PairedVault]
+    one.replica.saveMembers({ documents: [documentUntil(valid, one.time + 60_000)] })
+    expect(new Set(revoke(again, one, two).wrappedFor)).toEqual(new Set([one.deviceDid, valid.deviceDid]))
+
+    function documentUntil({ keys, deviceDid }: PairedVault, until: number): Uint8Array {
+      const root = keys === expired.keys ? person.rootKey : again.rootKey
+      const certificate = issueDeviceCertificate(root, {
+        did: keys.did,
+        deviceDid,
+        issuer: keys.did,
+        capabilities: PAIRED_CAPABILITIES,
+        sequence: 2,
+        issuedAt: until - 365 * 24 * 3_600_000,
+      })
+      const { did, receiveKey } = keys
+      const record = { did, deviceDid, chain: [certificate], sequence: 2, receiveKey }
+      return issueMemberDocument(keys.deviceKey, { ...record, rendezvous: new Uint8Array(0) })
+    }
+  })
+
   test('leaves those it had let in, where they are known, when it goes', () => {
     using all = pairedVaults(2)
     const [one, lost] = all.vaults as [PairedVault, PairedVault]
@@ -294,7 +322,7 @@ function enrolledBy({ keys }: PairedVault) {
     issuer: keys.deviceDid,
     capabilities: PAIRED_CAPABILITIES,
     sequence: 2,
-    issuedAt: 1,
+    issuedAt: Date.now(),
   })
   const document = issueMemberDocument(deviceKey, {
     did: keys.did,
