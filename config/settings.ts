@@ -61,7 +61,8 @@ export const SETTINGS = {
     schema: z.string().min(1).max(4_096),
     env: 'VIVIM_JOIN',
     flag: 'join',
-    description: 'The bootstrap node to join: its multiaddr, with its peer id at the end.',
+    description:
+      'The bootstrap node to join: its multiaddr, with its peer id at the end, or an invite of somebody on it.',
   }),
   'network.bootstrap': unset({
     schema: z.string().min(1).max(4_096),

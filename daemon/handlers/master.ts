@@ -7,13 +7,17 @@ import type { NodeContext } from '../node-context.ts'
 export function masterHandlers({
   master,
   membership,
-}: Pick<NodeContext, 'master' | 'membership'>): Pick<Handlers, Extract<keyof Handlers, `master.${string}`>> {
+  peers,
+}: Pick<NodeContext, 'master' | 'membership'> & {
+  readonly peers: Pick<NodeContext['peers'], 'person'>
+}): Pick<Handlers, Extract<keyof Handlers, `master.${string}`>> {
   return {
     'master.status': () => master.status(),
     'master.join': ({ address }) => membership.join(address),
     'master.leave': () => membership.leave(),
     'master.newGeneration': () => master.newGeneration(),
-    'master.lookup': async ({ did }, { signal }) => {
+    'master.lookup': async ({ did: text }, { signal, session }) => {
+      const did = await peers.person(session?.did, text)
       const entry = await master.find(did, signal)
       if (!entry) throw new VivimError('NotFound', 'The master does not know that DID.', { field: 'did' })
       const record = entry.user && readUserRecord(entry.user)

@@ -4,6 +4,7 @@ import { encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { MemberDocument } from '../identity/member-document.ts'
+import { detectSecrets } from '../knowledge/security/secrets.ts'
 import type { FrameStream } from '../network/network.ts'
 import { StreamAllowance } from '../network/stream-allowance.ts'
 import { TokenBuckets } from '../network/token-buckets.ts'
@@ -239,7 +240,9 @@ function contextOf(
 }
 
 function heardFrom({ who, displayName, addresses, consent }: ContactProof, peerId: string): Heard {
-  return { did: who.from, displayName, reach: { peerId, addresses }, consent }
+  // What looks like a key would be kept in plain: nobody is called that.
+  const isName = displayName !== null && detectSecrets(displayName).length === 0
+  return { did: who.from, displayName: isName ? displayName : null, reach: { peerId, addresses }, consent }
 }
 
 function brokenOff(): VivimError {

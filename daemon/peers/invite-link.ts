@@ -35,8 +35,26 @@ export function encodeInvite({ did, peerId, addresses, secret, expiresAt }: Invi
   return PREFIX + Buffer.concat([content, checksum(content)]).toString('base64url')
 }
 
-/** Line breaks and spaces somebody put into it do not matter. @throws VivimError `InvalidParams`, `Expired` */
+export function isInvite(text: string): boolean {
+  return text.trimStart().startsWith(PREFIX)
+}
+
+/** @throws VivimError `InvalidParams`, `Expired` */
 export function decodeInvite(text: string, now: number): Invite {
+  const invite = readInvite(text)
+  if (now >= invite.expiresAt)
+    throw new VivimError('Expired', 'That invite has expired.', {
+      field: 'invite',
+      hint: 'Ask for a new one: `vivimd peers invite create`. The clocks of both nodes must agree.',
+    })
+  return invite
+}
+
+/**
+ * Whether it has expired or not. Line breaks and spaces somebody put into it do not matter.
+ * @throws VivimError `InvalidParams`
+ */
+export function readInvite(text: string): Invite {
   const typed = text.replace(/\s+/g, '')
   if (!typed.startsWith(PREFIX)) throw invalid(`That is no invite: those begin with "${PREFIX}".`)
   const encoded = typed.slice(PREFIX.length)
@@ -49,11 +67,6 @@ export function decodeInvite(text: string, now: number): Invite {
     throw invalid('That invite was made by another version of vivimd.')
   const invite = fields && inviteIn(fields)
   if (!invite) throw mistyped()
-  if (now >= invite.expiresAt)
-    throw new VivimError('Expired', 'That invite has expired.', {
-      field: 'invite',
-      hint: 'Ask for a new one: `vivimd peers invite create`. The clocks of both nodes must agree.',
-    })
   return invite
 }
 
@@ -62,7 +75,8 @@ function inviteIn(fields: NonNullable<ReturnType<typeof tryDecodeArray>>): Invit
   const [, key, peerId, addresses, secret, seconds] = fields
   if (!(key instanceof Uint8Array) || !isAcceptableKey(key)) return undefined
   if (typeof peerId !== 'string' || !publicKeyOfPeer(peerId)) return undefined
-  if (!areAddresses(addresses) || addresses.length > LIMITS.contactAddresses) return undefined
+  if (!areAddresses(addresses) || addresses.length === 0) return undefined
+  if (addresses.length > LIMITS.contactAddresses) return undefined
   if (!(secret instanceof Uint8Array) || secret.length !== INVITE_SECRET_BYTES) return undefined
   if (typeof seconds !== 'number' || !Number.isSafeInteger(seconds * 1000)) return undefined
   return { did: encodeDid(key), peerId, addresses, secret: new Uint8Array(secret), expiresAt: seconds * 1000 }

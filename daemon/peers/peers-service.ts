@@ -2,6 +2,7 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
 import type { PeerItem } from '../../schema/methods/peers.ts'
+import { decodeDid } from '../identity/did.ts'
 import { codeAsQr } from '../pairing/qr.ts'
 import type { ContactRow, Reach } from '../vault/contact-rows.ts'
 import { decodeCursor, encodeCursor } from '../vault/paging.ts'
@@ -74,6 +75,16 @@ export class PeersService {
   forget(did: string): void {
     this.closed(did)
     this.#options.network.forget(protectedName(did))
+  }
+
+  /**
+   * The DID that is meant, by a user or by somebody who is not signed in and has no names.
+   * @throws as `personNamed`
+   */
+  async person(did: string | undefined, text: string): Promise<string> {
+    if (did !== undefined) return personNamed(this.#options.vault(did), text)
+    decodeDid(text)
+    return text
   }
 
   async list(caller: PeersCaller, { limit, cursor }: Params<'peers.list'>): Promise<Result<'peers.list'>> {

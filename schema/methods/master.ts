@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Did, defineMethod, Millis, NoParams } from './method.ts'
+import { defineMethod, Millis, NoParams, Person } from './method.ts'
 
 const MasterLogReport = z.object({
   /** `unconfirmed`: older than a day, or no other device of yours is known to see the same. */
@@ -76,15 +76,16 @@ export const masterMethods = {
     examples: [],
   }),
   'master.lookup': defineMethod({
-    summary: 'Ask the master about a DID; only what that person signed is shown.',
+    summary:
+      'Ask the master about a person, by DID or, signed in, by petname; only what they signed is shown.',
     access: 'owner',
-    params: z.strictObject({ did: Did }),
+    params: z.strictObject({ did: Person }),
     result: z.object({
       did: z.string(),
       displayName: z.string().nullable(),
       devices: z.array(z.object({ deviceDid: z.string(), sequence: z.int() })),
     }),
-    errors: ['NotFound', 'Unavailable', 'RateLimited'],
+    errors: ['NotFound', 'InvalidParams', 'Conflict', 'Unavailable', 'RateLimited'],
     examples: [{ title: 'Look up', params: { did: '$did' } }],
     positional: ['did'],
   }),

@@ -42,6 +42,8 @@ export function defineMethod<P extends z.ZodType, R extends z.ZodType>(method: M
 export const NoParams = z.strictObject({})
 
 export const Did = z.string().regex(/^did:key:z[1-9A-HJ-NP-Za-km-z]{40,60}$/, 'a did:key of an Ed25519 key')
+/** Another person: their DID, or the petname that whoever calls gave them. */
+export const Person = z.string().min(1).max(LIMITS.nameCharacters)
 export const Id = z.string().min(1).max(200)
 export const Millis = z.int()
 export const SecurityLevel = z.int().min(0).max(5)

@@ -1,9 +1,7 @@
 import { z } from 'zod'
 import { LIMITS } from '../limits.ts'
-import { defineMethod, Id, listOf, Millis, NoParams, Page } from './method.ts'
+import { defineMethod, Id, listOf, Millis, NoParams, Page, Person } from './method.ts'
 
-/** Another person: their DID, or the name you gave them. */
-const Person = z.string().min(1).max(LIMITS.nameCharacters)
 const PersonName = z.string().min(1).max(LIMITS.tagCharacters)
 const TrustLevel = z.enum(['acquaintance', 'trusted', 'close'])
 

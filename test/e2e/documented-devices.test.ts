@@ -11,6 +11,7 @@ const CODE = 'vivim1…'
 const CHECK = '042137'
 const ADDRESS = '/ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…'
 const DID = 'did:key:z6Mk…'
+const INVITE = 'vivim://invite/…'
 const NOTEBOOK = 'NOTEBOOK-ID'
 const ENTRY = 'ENTRY-ID'
 
@@ -43,6 +44,7 @@ class Machines {
       [CHECK, /\b\d{3} ?\d{3}\b(?=[^:]*$)/m],
       [ADDRESS, /\/ip4\/127[^\s]*\/p2p\/12D3KooW\w+|\/ip4\/\S+\/p2p\/12D3KooW\w+/],
       [DID, /did:key:z6Mk\w+/],
+      [INVITE, /vivim:\/\/invite\/[\w-]+/],
       [NOTEBOOK, /(?<=\(\d+ entr(?:y|ies)\) )[0-9a-f-]{36}/],
       [ENTRY, /^[0-9a-f-]{36}$/m],
     ]
@@ -62,13 +64,15 @@ const pages: [title: string, commands: DocumentedCommand[]][] = [
   ['README, "What the network does"', documentedCommands('README.md', 'What the network does')],
   ['docs/sync.md', documentedCommands('docs/sync.md')],
   ['docs/master.md', documentedCommands('docs/master.md')],
+  ['docs/peers.md', documentedCommands('docs/peers.md')],
 ]
 
-describe.each(pages)('the commands of %s', (_, commands) => {
+describe.each(pages)('the commands of %s', (page, commands) => {
   const machines = new Machines()
+  const first = page === 'docs/peers.md' ? "Ann's node" : 'the device you have'
   beforeAll(() => {
     for (const command of ['npx vivimd init --name Ann', 'npx vivimd start']) {
-      const { status, stdout, stderr } = machines.run('the device you have', command)
+      const { status, stdout, stderr } = machines.run(first, command)
       expect(status, stdout + stderr).toBe(0)
     }
   })

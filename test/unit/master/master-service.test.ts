@@ -303,7 +303,11 @@ describe('master.lookup', () => {
     await service.publish('device', ann.document({ sequence: 4 }))
     await eventually('it is published', async () => (await waiting(service)) === 0)
     const lookup = (did: string) =>
-      masterHandlers({ membership: {} as MasterMembership, master: service })['master.lookup']({ did }, {
+      masterHandlers({
+        membership: {} as MasterMembership,
+        master: service,
+        peers: { person: async (_did, text) => text },
+      })['master.lookup']({ did }, {
         signal: AbortSignal.timeout(9_000),
       } as never)
     expect(METHODS['master.lookup'].result.parse(await lookup(ann.did))).toEqual({
