@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
+import { certifiedUntil } from '../identity/certificate-life.ts'
 import type { MemberDocument } from '../identity/member-document.ts'
 import { detectSecrets } from '../knowledge/security/secrets.ts'
 import type { FrameStream } from '../network/network.ts'
@@ -76,11 +77,15 @@ export class ContactExchange {
   /**
    * Shows a node of somebody that `did` wants to be in contact with them. `secret`: of an invite of theirs.
    * @throws VivimError `Unavailable` when the node cannot be reached or breaks off, `Corrupt` when it does not prove
-   * that it is theirs, `Forbidden` when its device was taken out
+   * that it is theirs, `Forbidden` when its device was taken out, `Expired` when a certificate has ended
    */
   async tell(did: string, other: string, reach: Reach, secret: Uint8Array | null): Promise<Told> {
     const { network, random, now, keysOf, vault } = this.#options
     const keys = await keysOf(did)
+    if (this.#isOver(keys.chain))
+      throw new VivimError('Expired', 'The certificate of this device has ended: nobody would believe it.', {
+        hint: '`vivimd device renew` renews it.',
+      })
     const signal = AbortSignal.timeout(LIMITS.contactExchangeMs)
     const stream = await network.open(reach, PEERS_PROTOCOL, { ...PEERS_STREAM, signal })
     try {
@@ -180,6 +185,7 @@ export class ContactExchange {
     if (from === to || !userOf(to)) return { name: 'not_here' }
     if (this.#perUser.take(to) > 0 || this.#updates.take(`${to} ${from}`) > 0) return { name: 'rate' }
     const keys = await keysOf(to)
+    if (this.#isOver(proof.who.document.chain)) return { name: 'expired' }
     if (await this.#revoked(proof.who.document)) return { name: 'revoked' }
     const consent = issueConsent(keys, from, now())
     const { secret } = proof
@@ -193,9 +199,15 @@ export class ContactExchange {
   async #checked(proof: ContactProof | undefined, from: string, to: string, peerId: string): Promise<Heard> {
     if (proof?.who.from !== from || proof.who.to !== to)
       throw new VivimError('Corrupt', 'The node there did not prove that it belongs to that person.')
+    if (this.#isOver(proof.who.document.chain))
+      throw new VivimError('Expired', 'The certificate of the device that answered has ended.')
     if (await this.#revoked(proof.who.document))
       throw new VivimError('Forbidden', 'That person has taken out the device that answered.')
     return heardFrom(proof, peerId)
+  }
+
+  #isOver(chain: readonly Uint8Array[]): boolean {
+    return certifiedUntil(chain) + LIMITS.clockAheadMs <= this.#options.now()
   }
 
   /** As far as a master that answers knows. */

@@ -6,7 +6,7 @@ import { decodeDid } from '../../../daemon/identity/did.ts'
 import { sign } from '../../../daemon/identity/ed25519.ts'
 import { decodeNonce, encodeAnswer, encodeNonce, newNonce } from '../../../daemon/peers/contact-frames.ts'
 import { issueConsent, issueProof } from '../../../daemon/peers/contact-proof.ts'
-import { encodeInvite } from '../../../daemon/peers/invite-link.ts'
+import { decodeInvite, encodeInvite } from '../../../daemon/peers/invite-link.ts'
 import { PEERS_PROTOCOL, PEERS_STREAM } from '../../../daemon/peers/protocol.ts'
 import { LIMITS } from '../../../schema/limits.ts'
 import { until } from '../../support/until.ts'
@@ -236,6 +236,23 @@ describe('invites', () => {
     ann.registry.delete(keys.did)
     expect(await strangers.exchange.tell(keys.did, ann.did, reachOf(ann), null)).toBe('taken')
     expect(await seenBy(ann, keys)).toMatchObject({ state: 'received' })
+  })
+
+  test('a device whose certificate has ended speaks for nobody', async () => {
+    const strangers = await crowd(networks)
+    const keys = strangers.join()
+    await ann.service.privacy(ann.caller, { whoMayContact: 'anyone' })
+    ann.clock.offset = 366 * 24 * 3_600_000
+    expect(await strangers.exchange.tell(keys.did, ann.did, reachOf(ann), null)).toBe('taken')
+    expect(ann.counted.get('peers.heard.expired')).toBe(1)
+    const { invite } = await ben.service.createInvite(ben.caller, {})
+    ann.clock.offset -= 2 * 24 * 3_600_000
+    const later = encodeInvite({ ...decodeInvite(invite, 0), expiresAt: Date.now() + 400 * 24 * 3_600_000 })
+    expect(await failureOf(ann.service.acceptInvite(ann.caller, { invite: later }))).toBeUndefined()
+    ann.clock.offset += 2 * 24 * 3_600_000
+    expect(await failureOf(ann.service.acceptInvite(ann.caller, { invite: later }))).toBe('Conflict')
+    await ann.service.remove(ann.caller, { did: ben.did })
+    expect(await failureOf(ann.service.acceptInvite(ann.caller, { invite: later }))).toBe('Expired')
   })
 
   test('an answer with the proof of somebody else is no answer', async () => {
