@@ -26,10 +26,11 @@ async function runHere() {
 
 /**
  * What a node takes it keeps for days, and some of that only a process's start decides: it starts again in its place.
- * Measured while 30 MB are imported: 75 MB less.
+ * Measured while 30 MB are imported: 90 MB less.
  * - One arena for all threads: in one of its own, what a thread once took stays resident.
  * - A fixed mmap threshold: the one that adapts leaves large buffers on the heap, which then cannot shrink.
  * - A small young generation: its two halves are resident once they were filled, 16 MB each by default.
+ * - An old generation that is collected when it has grown by half, not when it is four times what was in use.
  */
 function startFrugally() {
   const isNode = process.argv[2] === 'start' && process.argv.includes('--foreground')
@@ -43,7 +44,14 @@ function startFrugally() {
   }
   process.execve(
     process.execPath,
-    [process.execPath, `${flag}=4`, ...process.execArgv, stub, ...process.argv.slice(2)],
+    [
+      process.execPath,
+      `${flag}=4`,
+      '--heap-growing-percent=50',
+      ...process.execArgv,
+      stub,
+      ...process.argv.slice(2),
+    ],
     { ...allocator, ...process.env },
   )
 }

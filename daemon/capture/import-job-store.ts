@@ -160,7 +160,10 @@ export function conversationsOfJob(sql: Sql, id: string): string[] {
     .map((row) => row.id)
 }
 
-/** The report of a job, counted as it stands; units are those of its conversations so far. */
+/**
+ * The report of a job, counted as it stands; units are those of its conversations so far, each conversation's counted
+ * by itself: to tell which two of them share would take the memory of them all.
+ */
 export function reportOf(sql: Sql, job: JobRow): ImportReport {
   const lines = sql.all<{
     kind: string
@@ -172,9 +175,10 @@ export function reportOf(sql: Sql, job: JobRow): ImportReport {
     job.id,
   ])
   const failure = job.error_json === null ? [] : [JSON.parse(job.error_json)]
-  const units = sql.get<{ units: number }>(
-    `SELECT count(DISTINCT acu_id) AS units FROM acu_occurrences WHERE conversation_id IN (
-       SELECT conversation_id FROM capture_attempts WHERE job_id = ?)`,
+  const units = sql.get<{ units: number | null }>(
+    `SELECT sum(units) AS units FROM (
+       SELECT count(DISTINCT acu_id) AS units FROM acu_occurrences WHERE conversation_id IN (
+         SELECT conversation_id FROM capture_attempts WHERE job_id = ?) GROUP BY conversation_id)`,
     [job.id],
   )
   return {
