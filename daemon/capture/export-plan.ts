@@ -145,7 +145,7 @@ const UPLOADED = /(?:^|\/)(?:file[-_][A-Za-z0-9]{6,80}[^/]*|[^/]+-files\/.*)$/
 function mayBeRead(name: string): boolean {
   const base = name.slice(name.lastIndexOf('/') + 1)
   return (
-    /\.(?:json|jsonl|ndjson|html?|csv|md|markdown|txt)$/i.test(base) &&
+    /\.(?:json|jsonl|ndjson|html?|mht|mhtml|csv|md|markdown|txt)$/i.test(base) &&
     !base.startsWith('.') &&
     !UPLOADED.test(name) &&
     !name.startsWith('__MACOSX/')

@@ -7,6 +7,7 @@ import type { ExportFile, ExportPlan } from './export-plan.ts'
 import { type JsonElement, jsonElements } from './json-array-stream.ts'
 import type { Flaw } from './json-value-scan.ts'
 import { isObject } from './providers/json-value.ts'
+import { pageOf } from './providers/mhtml.ts'
 import type {
   ElementProvider,
   ListedElement,
@@ -29,7 +30,13 @@ export type ExportItem =
       readonly raw: Uint8Array
       readonly parsed: ParsedElement
     }
-  | { readonly kind: 'broken'; readonly where: string; readonly provider: string; readonly message: string }
+  | {
+      readonly kind: 'broken'
+      readonly where: string
+      readonly provider: string
+      readonly code: 'Corrupt' | 'TooLarge'
+      readonly message: string
+    }
   /** A file that could not be read on; no element of its own. */
   | { readonly kind: 'damaged'; readonly where: string; readonly message: string }
   /** An element that was imported before. */
@@ -130,9 +137,9 @@ function elementsOf(source: Source, { name }: ExportFile, { under }: ElementProv
 
 function readElement(element: JsonElement, { name }: ExportFile, provider: ElementProvider): ExportItem {
   const where = `${name} #${element.index + 1}`
-  if (element.kind === 'broken') return broken(where, provider, FLAWS[element.reason])
+  if (element.kind === 'broken') return broken(where, provider, element.reason)
   const value = parseJson(element.bytes)
-  if (value === undefined) return broken(where, provider, FLAWS.syntax)
+  if (value === undefined) return broken(where, provider, 'syntax')
   const parsed = isObject(value) ? provider.parse(value) : NO_CONVERSATION
   const raw = element.bytes
   return {
@@ -150,19 +157,19 @@ async function* readWhole(source: Source, { name, provider }: ExportFile): Async
   let groups: readonly ParsedGroup[] = []
   if (provider.kind === 'text') {
     const whole = await wholeText(source.open(name), LIMITS.listFileBytes)
-    if (!whole) return yield broken(name, provider, FLAWS['too-large'])
-    groups = provider.parse(whole.text, name)
+    if (!whole) return yield tooLarge(name, provider)
+    groups = provider.parse(pageOf(whole.text), name)
   } else if (provider.kind === 'list') {
     const elements: ListedElement[] = []
     let bytes = 0
     for await (const element of jsonElements(utf8Chunks(source.open(name)))) {
       const where = `${name} #${element.index + 1}`
       const value = element.kind === 'element' ? parseJson(element.bytes) : undefined
-      if (element.kind === 'broken') yield broken(where, provider, FLAWS[element.reason])
-      else if (value === undefined) yield broken(where, provider, FLAWS.syntax)
+      if (element.kind === 'broken') yield broken(where, provider, element.reason)
+      else if (value === undefined) yield broken(where, provider, 'syntax')
       else if (isObject(value)) {
         bytes += element.bytes.length
-        if (bytes > LIMITS.listFileBytes) return yield broken(name, provider, FLAWS['too-large'])
+        if (bytes > LIMITS.listFileBytes) return yield tooLarge(name, provider)
         elements.push({ value, bytes: new Uint8Array(element.bytes) })
       }
     }
@@ -183,8 +190,16 @@ async function* readWhole(source: Source, { name, provider }: ExportFile): Async
   }
 }
 
-function broken(where: string, provider: Provider, message: string): ExportItem {
-  return { kind: 'broken', where, provider: provider.name, message }
+function broken(where: string, provider: Provider, flaw: Flaw): ExportItem {
+  const code = flaw === 'too-large' ? 'TooLarge' : 'Corrupt'
+  return { kind: 'broken', where, provider: provider.name, code, message: FLAWS[flaw] }
+}
+
+/** Its messages hang together over all of it. */
+function tooLarge(where: string, provider: Provider): ExportItem {
+  const megabytes = LIMITS.listFileBytes / 2 ** 20
+  const message = `This file is read whole and is larger than ${megabytes} MiB: split it into smaller ones.`
+  return { kind: 'broken', where, provider: provider.name, code: 'TooLarge', message }
 }
 
 const NO_CONVERSATION: ParsedElement = { conversations: [], skipped: ['not a conversation'], notes: [] }

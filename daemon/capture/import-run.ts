@@ -129,7 +129,7 @@ function storeElement(tx: VaultTransaction, vault: Vault, job: JobRow, item: Ele
     return
   }
   if (item.kind === 'broken') {
-    fail(tx, vault, job, item, new VivimError('Corrupt', item.message))
+    fail(tx, vault, job, item, new VivimError(item.code, item.message))
     advanceJob(tx, job.id, { failed: 1 })
     return
   }

@@ -27,7 +27,8 @@ export async function scanExport(
     }
     if (item.kind !== 'parsed') {
       const { where, message } = item
-      if (errors.length < LIMITS.reportErrors) errors.push({ where, code: 'Corrupt', message })
+      const code = item.kind === 'broken' ? item.code : 'Corrupt'
+      if (errors.length < LIMITS.reportErrors) errors.push({ where, code, message })
       continue
     }
     for (const reason of [...item.parsed.skipped, ...item.parsed.notes])

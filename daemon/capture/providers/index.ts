@@ -9,6 +9,7 @@ import { codex } from './codex.ts'
 import { copilot } from './copilot.ts'
 import { deepseek } from './deepseek.ts'
 import { geminiCli } from './gemini-cli.ts'
+import { geminiPage } from './gemini-page.ts'
 import { geminiTakeout } from './gemini-takeout.ts'
 import { geminiTakeoutPage } from './gemini-takeout-page.ts'
 import { grok } from './grok.ts'
@@ -18,9 +19,11 @@ import { kimi, kimiPage } from './kimi.ts'
 import { leChat } from './le-chat.ts'
 import { librechat } from './librechat.ts'
 import { lmStudio } from './lm-studio.ts'
+import { pageOf } from './mhtml.ts'
 import { openWebui } from './open-webui.ts'
 import { openaiMessages } from './openai-messages.ts'
 import { perplexity } from './perplexity.ts'
+import { perplexityPage } from './perplexity-page.ts'
 import type { ElementProvider, Provider, TextProvider } from './provider.ts'
 import { qwen, qwenPage } from './qwen.ts'
 import { sharegpt } from './sharegpt.ts'
@@ -58,6 +61,8 @@ export const PROVIDERS: readonly Provider[] = [
   kimiPage,
   qwenPage,
   zaiPage,
+  geminiPage,
+  perplexityPage,
   transcript,
 ]
 
@@ -74,8 +79,9 @@ export function providerOf(element: JsonObject): Provider | undefined {
 
 /** Whose a file is that is no JSON. */
 export function textProviderOf(beginning: string): Provider | undefined {
+  const page = pageOf(beginning)
   return PROVIDERS.find(
-    (provider): provider is TextProvider => provider.kind === 'text' && provider.detect(beginning),
+    (provider): provider is TextProvider => provider.kind === 'text' && provider.detect(page),
   )
 }
 

@@ -139,7 +139,7 @@ function titleOf(html: string): string | undefined {
     } else if (token.kind === 'text' && inTitle) {
       return (
         htmlMarkdown(token.text)
-          .replace(/\s+[-|–·]\s+(?:ChatGPT|Kimi|Qwen|Z\.ai|Claude|Grok|DeepSeek)\b.*$/i, '')
+          .replace(/\s+[-|–·]\s+(?:ChatGPT|Kimi|Qwen|Z\.ai|Claude|Grok|DeepSeek|Gemini|Perplexity)\b.*$/i, '')
           .trim() || undefined
       )
     }
