@@ -273,7 +273,11 @@ function takeIn<T extends Received | undefined>(
     adoptBlobs(tx, vault.space, keys.messages, keys.versions)
     const gone = erased.flatMap(({ entity, key }) => (entity.number === Conversation.number ? [key] : []))
     const stray = strayRows(tx, vault.space, { ...keys, erased: gone })
-    const strays = distinctRows([...stray.rows, ...strayNotes(tx, vault.space, keys, erased)])
+    const own = vault.logs.deviceOf(vault.ownLog).device
+    // Of a device that was taken out an ERASE counts nowhere: the others say it.
+    const strays = vault.authority.isTakenOut(own)
+      ? []
+      : distinctRows([...stray.rows, ...strayNotes(tx, vault.space, keys, erased)])
     if (strays.length > 0) vault.erase(tx, strays)
     purges = erased.length > 0 || strays.length > 0
     const left = [...new Set([...gone, ...stray.conversations])]
