@@ -13,7 +13,7 @@ import { decodeInvite, encodeInvite, INVITE_SECRET_BYTES } from './invite-link.t
 import type { PeersOptions } from './options.ts'
 import { peerView } from './peer-view.ts'
 import { PeersByHand } from './peers-by-hand.ts'
-import { personNamed, petnameOf } from './person.ts'
+import { nameIsFree, personNamed, petnameOf } from './person.ts'
 import { addressesToTell, readNodeAddress, refusePrivate } from './reach.ts'
 
 /** On whose behalf, and what they may see and reach. */
@@ -171,19 +171,15 @@ export class PeersService {
       const keys = await keysOf(caller.did)
       const consent = issueConsent(keys, other, now())
       const reach = { peerId, addresses }
-      await vault('askContact', { did: other, reach, consent, ...(petname === undefined ? {} : { petname }) })
+      if (petname !== undefined) await nameIsFree(vault, petname, other)
+      await vault('askContact', { did: other, reach, consent })
       const told = await this.#exchange.tell(caller.did, other, reach, secret)
-      if (told === 'agreed') return this.#seen(caller, other)
-      if (before?.state !== 'requested' && before?.state !== 'accepted')
-        await vault('removeContact', { did: other })
-      throw new VivimError(
-        'Exhausted',
-        'That invite is not good: it was used, was taken back, or has expired.',
-        {
-          field: 'invite',
-          hint: 'Ask for a new one: `vivimd peers invite create`.',
-        },
-      )
+      if (told !== 'agreed') {
+        if (!before || before.state === 'removed') await vault('removeContact', { did: other })
+        throw notTaken()
+      }
+      if (petname !== undefined) await vault('nameContact', { did: other, name: petname })
+      return await this.#seen(caller, other)
     } finally {
       this.#using.delete(name)
     }
@@ -323,6 +319,15 @@ export class PeersService {
   #notOneself({ did }: PeersCaller, other: string, field: string): void {
     if (did === other) throw new VivimError('InvalidParams', 'That is you yourself.', { field })
   }
+}
+
+/** Their node does not say why: whoever asks with a guess would learn who lives there. */
+function notTaken(): VivimError {
+  return new VivimError(
+    'Exhausted',
+    'That invite is not taken: it was used, was taken back or has expired, or its maker’s node cannot look at it now.',
+    { field: 'invite', hint: 'Try again later, or ask for a new one: `vivimd peers invite create`.' },
+  )
 }
 
 function nobody(did: string): ContactRow {

@@ -28,6 +28,16 @@ export async function personNamed(vault: Replicate, text: string, field = 'did')
   return did
 }
 
+/** @throws VivimError `Conflict` when somebody else goes by that name */
+export async function nameIsFree(vault: Replicate, name: string, forDid: string): Promise<void> {
+  const other = (await vault('petnamed', { name })).find((did) => did !== forDid)
+  if (other === undefined) return
+  throw new VivimError('Conflict', `You call somebody else ${JSON.stringify(name)}.`, {
+    field: 'name',
+    hint: `Choose another name, or free it: \`vivimd peers name ${other}\`.`,
+  })
+}
+
 /** A name as it is kept. @throws VivimError `InvalidParams` for one that could be taken for something else */
 export function petnameOf(text: string, field = 'name'): string {
   const name = text.trim().normalize('NFC')

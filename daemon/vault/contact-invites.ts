@@ -67,8 +67,8 @@ export class ContactInvites {
 }
 
 /**
- * Uses an invite up. Who used it may show it again: the answer may have been lost. Undefined when there is none, it is
- * over, or somebody else was quicker.
+ * Uses an invite up. Undefined when there is none, it is over, or it was used: also by the same person, who is a contact
+ * since then, or was taken off the list.
  */
 export function takeInvite(
   tx: Sql,
@@ -79,9 +79,7 @@ export function takeInvite(
   const invite = tx.get<InviteRow>(`SELECT ${COLUMNS} FROM contact_invites WHERE secret_hash = ?`, [
     secretHash,
   ])
-  if (!invite) return undefined
-  if (invite.usedBy !== null) return invite.usedBy === did ? { petname: null } : undefined
-  if (now >= invite.expiresAt) return undefined
+  if (!invite || invite.usedBy !== null || now >= invite.expiresAt) return undefined
   tx.run('UPDATE contact_invites SET used_by = ?, used_at = ? WHERE id = ?', [did, now, invite.id])
   return { petname: invite.petname }
 }

@@ -51,16 +51,18 @@ const PEOPLE = `SELECT p.id, c.state, c.blocked, c.trust, n.name AS petname, c.d
   LEFT JOIN contacts c ON c.space = ?1 AND c.id = p.id AND c.deleted = 0
   LEFT JOIN petnames n ON n.space = ?1 AND n.id = p.id AND n.deleted = 0`
 
+const KNOWN = `(n.name IS NOT NULL OR c.blocked = 1 OR c.state <> 'removed')`
+
 /** Undefined for somebody this person has nothing about. */
 export function contactOf(sql: Sql, space: number, did: string): ContactRow | undefined {
   const row = sql.get<Row>(`${PEOPLE} WHERE p.id = ?2`, [space, did])
   return row && contactIn(row)
 }
 
-/** By DID, from the one after `after` on. */
+/** By DID, from the one after `after` on; without those that it is over with. */
 export function contactsAfter(sql: Sql, space: number, after: string, limit: number): ContactRow[] {
   return sql
-    .all<Row>(`${PEOPLE} WHERE p.id > ?2 ORDER BY p.id LIMIT ?3`, [space, after, limit])
+    .all<Row>(`${PEOPLE} WHERE p.id > ?2 AND ${KNOWN} ORDER BY p.id LIMIT ?3`, [space, after, limit])
     .map(contactIn)
 }
 

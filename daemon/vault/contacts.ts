@@ -68,10 +68,7 @@ export class Contacts {
    * This person wants the contact, whatever the other one says.
    * @throws VivimError `Conflict` for somebody who is blocked
    */
-  ask(
-    did: string,
-    asked: { readonly reach?: Reach; readonly consent: Uint8Array; readonly petname?: string },
-  ): ContactRow {
+  ask(did: string, asked: { readonly reach?: Reach; readonly consent: Uint8Array }): ContactRow {
     return this.#vault.transact((tx) => {
       const before = this.get(did)
       if (before?.blocked) throw blocked()
@@ -83,7 +80,6 @@ export class Contacts {
         ...(isNew && state === 'accepted' && { accepted_at: this.#vault.now() }),
         ...(asked.reach && { reach_json: joined(asked.reach, before) }),
       })
-      if (asked.petname !== undefined) this.#name(tx, did, asked.petname)
       return this.get(did)!
     })
   }
@@ -98,9 +94,10 @@ export class Contacts {
       const now = this.#vault.now()
       if (before?.blocked) return 'blocked'
       const invite = secretHash ? takeInvite(tx, secretHash, heard.did, now) : undefined
-      // Who is a contact already needs no invite, and uses none up that is over.
-      if (secretHash && !invite && before?.state !== 'accepted') return 'bad_invite'
-      if (invite || before?.state === 'requested' || before?.state === 'accepted') {
+      const isWanted = before?.state === 'requested' || before?.state === 'accepted'
+      // Who is wanted anyway needs no invite that is good.
+      if (secretHash && !invite && !isWanted) return 'bad_invite'
+      if (invite || isWanted) {
         this.#accept(tx, heard, own, before)
         if (invite?.petname != null && before?.petname == null) this.#tryName(tx, heard.did, invite.petname)
         return 'accepted'

@@ -24,7 +24,6 @@ export interface PeopleActions {
     readonly did: string
     readonly reach?: Reach
     readonly consent: Uint8Array
-    readonly petname?: string
   }): ContactRow
   hearContact(params: {
     readonly heard: Heard

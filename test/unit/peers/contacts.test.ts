@@ -181,7 +181,7 @@ describe('invites', () => {
     const secret = new Uint8Array(16).fill(7)
     const made = encodeInvite({ did: ann.did, ...reachOf(ann), secret, expiresAt: Date.now() + 60_000 })
     expect(await failureOf(ben.service.acceptInvite(ben.caller, { invite: made }))).toBe('Exhausted')
-    expect((await seenBy(ben, ann))?.state).toBe('none')
+    expect(await seenBy(ben, ann)).toBeUndefined()
     expect(await seenBy(ann, ben)).toBeUndefined()
     expect(await failureOf(ann.service.acceptInvite(ann.caller, { invite }))).toBe('InvalidParams')
   })
@@ -210,7 +210,7 @@ describe('invites', () => {
       const secret = new Uint8Array(16).fill(7)
       const forged = encodeInvite({ did: ann.did, ...reachOf(cleo), secret, expiresAt: Date.now() + 60_000 })
       expect(await failureOf(ben.service.acceptInvite(ben.caller, { invite: forged }))).toBe('Exhausted')
-      expect((await seenBy(ben, ann))?.state).toBe('none')
+      expect(await seenBy(ben, ann)).toBeUndefined()
     } finally {
       cleo[Symbol.dispose]()
     }
@@ -287,6 +287,69 @@ describe('invites', () => {
     expect(await failureOf(ben.service.acceptInvite(ben.caller, { invite: forged }))).toBe('Corrupt')
     expect((await seenBy(ben, ann))?.state).not.toBe('accepted')
     expect(await seenBy(ben, mallory)).toBeUndefined()
+  })
+})
+
+describe('names given with an invite', () => {
+  test('count once it is taken; one that somebody else has is refused before anything is asked', async () => {
+    const cleo = await testPerson(networks, 'Cleo')
+    try {
+      const first = await ann.service.createInvite(ann.caller, { name: 'Friend' })
+      const second = await ann.service.createInvite(ann.caller, { name: 'Friend' })
+      await ben.service.acceptInvite(ben.caller, { invite: first.invite, name: 'Ann' })
+      await cleo.service.name(cleo.caller, { did: ben.did, name: 'Ann' })
+      expect(
+        await failureOf(cleo.service.acceptInvite(cleo.caller, { invite: second.invite, name: 'Ann' })),
+      ).toBe('Conflict')
+      expect(await seenBy(cleo, ann)).toBeUndefined()
+      await cleo.service.acceptInvite(cleo.caller, { invite: second.invite, name: 'Anna' })
+      expect(await seenBy(cleo, ann)).toMatchObject({ state: 'accepted', petname: 'Anna' })
+      // Two invites for one name: the first one has it.
+      expect(await seenBy(ann, ben)).toMatchObject({ petname: 'Friend' })
+      expect(await seenBy(ann, cleo)).toMatchObject({ petname: null, displayName: 'Cleo' })
+      expect(await failureOf(cleo.service.name(cleo.caller, { did: ann.did, name: 'Ann' }))).toBe('Conflict')
+      await cleo.service.name(cleo.caller, { did: 'Ann' })
+      expect(await cleo.service.name(cleo.caller, { did: ann.did, name: 'Ann' })).toMatchObject({
+        name: 'Ann',
+      })
+    } finally {
+      cleo[Symbol.dispose]()
+    }
+  })
+})
+
+describe('hostile frames', () => {
+  test('whatever bytes come, at the first or the second step, the node goes on', {
+    timeout: 60_000,
+  }, async () => {
+    const strangers = await crowd(networks)
+    const broken = () => ann.counted.get('peers.streams.broken') ?? 0
+    const frames = [0, 1, 2, 17, 300, 8_000, 40_000].flatMap((size) => [
+      random(size || 1),
+      new Uint8Array(size || 1).fill(0x9f),
+    ])
+    const nested = new Uint8Array(30_000).fill(0x81)
+    const names = ['x'.repeat(201), 'a\0b', '\ud800', 7, ['x']].map((name) =>
+      encodeCanonical([random(8), [], name as string, null, random(64)]),
+    )
+    let sent = 0
+    for (const frame of [...frames, nested, ...names]) {
+      for (const step of [1, 2]) {
+        if (sent >= LIMITS.contactStreamsPerPeer - 10) break
+        const stream = await strangers.network.open(reachOf(ann), PEERS_PROTOCOL, PEERS_STREAM)
+        if (step === 2) {
+          await stream.send(encodeNonce(newNonce(random)))
+          await stream.receive()
+        }
+        await stream.send(frame).catch(() => {})
+        await stream.closed
+        sent++
+      }
+    }
+    await until('all were refused', async () => broken() === sent)
+    expect(sent).toBeGreaterThan(30)
+    const { invite } = await ann.service.createInvite(ann.caller, {})
+    expect(await ben.service.acceptInvite(ben.caller, { invite })).toMatchObject({ state: 'accepted' })
   })
 })
 
