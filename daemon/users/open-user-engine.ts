@@ -220,6 +220,8 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
   const hourly = setInterval(tidy, TIDY_EVERY_MS)
   hourly.unref()
   const keepUp = setInterval(() => {
+    // It reads every operation: an import writes meanwhile, and what it wrote is new.
+    if (jobs.busy) return
     upkeep.run(createPace()).catch((error: unknown) => options.onProblem('upkeep', error))
   }, UPKEEP_EVERY_MS)
   keepUp.unref()

@@ -6,8 +6,8 @@ import type { VoidedRun } from '../../crdt/void.ts'
 import { ENTITY_BY_NUMBER } from '../../schema/entities/index.ts'
 import type { Sql } from './sql.ts'
 
-/** Operations one step looks at: a few ms. */
-const STEP = 500
+/** Operations one step looks at: a few ms, and so little memory that it does not outlive the step. */
+const STEP = 100
 
 export interface CompactionStep {
   /** Operations whose bodies say nothing that is still needed. */
