@@ -3,6 +3,7 @@ import { hashOf } from './hash.ts'
 
 /** The statement of an entry begins with it, and nothing else that the root key signs does. */
 const DOMAIN = 'vivim/did-log/1'
+const RESOLUTION_DOMAIN = 'vivim/did-log-resolution/1'
 
 /** What a device may do with rows: a `reader`'s operations change nothing. */
 const ROLES = ['writer', 'reader'] as const
@@ -24,6 +25,17 @@ export type MembershipChange =
   /** For good. One hash for each space the device wrote in: of its cut-offs there. */
   | { readonly kind: 'revoke'; readonly device: Uint8Array; readonly cutOffs: readonly Uint8Array[] }
   | { readonly kind: 'role'; readonly device: Uint8Array; readonly role: Role }
+  /** Of two entries with one number that one counts, with what follows it; a device that was there before says so too. */
+  | {
+      readonly kind: 'resolve'
+      /** The device that says so. */
+      readonly device: Uint8Array
+      readonly number: number
+      /** Hash of the entry that counts. */
+      readonly chosen: Uint8Array
+      /** Of the device, over `resolutionMessage`. */
+      readonly signature: Uint8Array
+    }
 
 /** One entry of a person's DID log. */
 export interface MembershipEntry {
@@ -46,10 +58,13 @@ export interface SignedEntry extends MembershipEntry {
   readonly bytes: Uint8Array
 }
 
-/** Whether the root key of that DID signed the message. */
-export type VerifyRoot = (message: Uint8Array, signature: Uint8Array) => boolean
+/** Whether the root key of that DID signed the message, or that device. */
+export type VerifyRoot = (message: Uint8Array, signature: Uint8Array, device?: Uint8Array) => boolean
 
-const KIND = { admit: 1, revoke: 2, role: 3 } as const satisfies Record<MembershipChange['kind'], number>
+const KIND = { admit: 1, revoke: 2, role: 3, resolve: 4 } as const satisfies Record<
+  MembershipChange['kind'],
+  number
+>
 
 /** `sign` is the root key's. */
 export function signMembershipEntry(
@@ -84,8 +99,22 @@ export function readMembershipEntry(
   const change = readChange(kind, parts)
   if (!change || !isCount(number) || number < 1 || !isCount(at) || !isBytes(previous, 32)) return undefined
   if (!verify(statement, signature)) return undefined
+  if (change.kind === 'resolve') {
+    const message = resolutionMessage({ did, previous, number: change.number, chosen: change.chosen })
+    if (!verify(message, change.signature, change.device)) return undefined
+  }
   const hash = hashOf(['vivim/did-log-entry/1', statement])
   return { did, number, previous, at, change, hash, bytes }
+}
+
+/** What a device signs to have one of two versions count; `previous`: the entry that the resolution follows. */
+export function resolutionMessage(of: {
+  readonly did: string
+  readonly previous: Uint8Array
+  readonly number: number
+  readonly chosen: Uint8Array
+}): Uint8Array {
+  return encodeCanonical([RESOLUTION_DOMAIN, of.did, of.previous, of.number, of.chosen])
 }
 
 function partsOf(change: MembershipChange): Cbor[] {
@@ -96,6 +125,8 @@ function partsOf(change: MembershipChange): Cbor[] {
       return [change.device, [...change.cutOffs]]
     case 'role':
       return [change.device, change.role]
+    case 'resolve':
+      return [change.device, change.number, change.chosen, change.signature]
   }
 }
 
@@ -108,6 +139,11 @@ function readChange(kind: Cbor | undefined, parts: readonly Cbor[]): MembershipC
     return { kind: 'revoke', device, cutOffs: second }
   if (kind === KIND.role && parts.length === 2 && isRole(second))
     return { kind: 'role', device, role: second }
+  if (kind === KIND.resolve && parts.length === 4) {
+    const signature = parts[3]
+    if (isCount(second) && isBytes(third, 32) && isBytes(signature, 64))
+      return { kind: 'resolve', device, number: second, chosen: third, signature }
+  }
   return undefined
 }
 

@@ -17,11 +17,15 @@ export interface MembershipFold {
  * A person's DID log as a set of signed entries: append-only and hash-linked, so the set alone says everything,
  * whatever order it came in. Entries whose predecessor is not here are kept and count for nothing.
  *
- * Two entries with one number mean that the root key signed two versions. Nothing is chosen between them: revocations
- * of both count, and nobody is admitted from that number on.
+ * Two entries with one number mean that the root key signed two versions. Nothing is chosen between them by itself:
+ * revocations of both count, and nobody is admitted from that number on. A resolution (`resolve`) names the one that
+ * counts; the other one, with what follows it, then counts for nothing, as if it had never come. Two resolutions that name
+ * different ones resolve nothing.
  */
 export class MembershipLog {
   readonly #linked = new Map<string, SignedEntry>()
+  /** What a resolution set aside, by hash. */
+  readonly #setAside: ReadonlySet<string>
   readonly #heads: readonly SignedEntry[]
   readonly #folds = new Map<string, MembershipFold>()
   #whole: MembershipFold | undefined
@@ -36,6 +40,8 @@ export class MembershipLog {
       if (group) group.push(entry)
       else waiting.set(name, [entry])
     }
+    const chosen = chosenIn(waiting)
+    const setAside = new Set<string>()
     const heads: SignedEntry[] = []
     const next: { readonly name: string; readonly number: number; readonly entry?: SignedEntry }[] = [
       { name: hex(GENESIS_HASH), number: 0 },
@@ -43,7 +49,10 @@ export class MembershipLog {
     let forkedAt: number | undefined
     for (let at = next.pop(); at; at = next.pop()) {
       const { name, number, entry } = at
-      const followers = (waiting.get(name) ?? []).filter((each) => each.number === number + 1)
+      const all = (waiting.get(name) ?? []).filter((each) => each.number === number + 1)
+      const resolved = chosenOf(all, chosen)
+      const followers = resolved ? [resolved] : all
+      for (const other of all) if (resolved && other !== resolved) addLine(other, waiting, setAside)
       if (followers.length > 1) forkedAt = Math.min(forkedAt ?? Infinity, number + 1)
       if (followers.length === 0 && entry) heads.push(entry)
       for (const follower of followers) {
@@ -52,6 +61,7 @@ export class MembershipLog {
       }
     }
     this.forkedAt = forkedAt
+    this.#setAside = setAside
     this.#heads = heads.sort((a, b) => b.number - a.number || Buffer.compare(a.hash, b.hash))
   }
 
@@ -80,6 +90,11 @@ export class MembershipLog {
     return isGenesis(head) || this.#linked.has(hex(head))
   }
 
+  /** That entry is of a version that a resolution passed over. */
+  isSetAside(hash: Uint8Array): boolean {
+    return this.#setAside.has(hex(hash))
+  }
+
   /** True when `ancestor` is `head` or comes before it; false for heads that are not known. */
   descends(head: Uint8Array, ancestor: Uint8Array): boolean {
     if (!this.knows(head)) return false
@@ -90,6 +105,7 @@ export class MembershipLog {
 
   /** What a writer puts into its next segment: the best head that descends from its last one. */
   headAfter(last: Uint8Array): Uint8Array {
+    if (this.isSetAside(last)) return this.head
     return this.heads.find((head) => this.descends(head, last)) ?? last
   }
 
@@ -122,6 +138,45 @@ export class MembershipLog {
   }
 }
 
+type Waiting = ReadonlyMap<string, readonly SignedEntry[]>
+
+/** For each number what resolutions say of it, each of which stands on the line that it names. */
+function chosenIn(waiting: Waiting): ReadonlyMap<number, ReadonlySet<string>> {
+  const all = [...waiting.values()].flat()
+  const byHash = new Map(all.map((entry) => [hex(entry.hash), entry]))
+  const chosen = new Map<number, Set<string>>()
+  for (const { change, previous, number } of all) {
+    if (change.kind !== 'resolve' || change.number >= number) continue
+    let at = byHash.get(hex(previous))
+    // Numbers fall by one along a line, so this ends.
+    for (let below = number; at && at.number === below - 1 && at.number > change.number; below--)
+      at = byHash.get(hex(at.previous))
+    if (at?.number !== change.number || !equal(at.hash, change.chosen)) continue
+    const names = chosen.get(change.number) ?? new Set()
+    chosen.set(change.number, names.add(hex(change.chosen)))
+  }
+  return chosen
+}
+
+/** The one of several entries after the same that the resolutions agree on. */
+function chosenOf(
+  followers: readonly SignedEntry[],
+  chosen: ReadonlyMap<number, ReadonlySet<string>>,
+): SignedEntry | undefined {
+  if (followers.length < 2) return undefined
+  const names = chosen.get(followers[0]!.number)
+  const named = followers.filter(({ hash }) => names?.has(hex(hash)))
+  return named.length === 1 ? named[0] : undefined
+}
+
+function addLine(first: SignedEntry, waiting: Waiting, into: Set<string>): void {
+  const next = [first]
+  for (let entry = next.pop(); entry; entry = next.pop()) {
+    into.add(hex(entry.hash))
+    next.push(...(waiting.get(hex(entry.hash)) ?? []))
+  }
+}
+
 function foldOf(entries: readonly SignedEntry[], forkedAt: number | undefined): MembershipFold {
   const admitted = new Set<string>()
   const roles = new Map<string, Role>()
@@ -130,6 +185,7 @@ function foldOf(entries: readonly SignedEntry[], forkedAt: number | undefined): 
   for (const { number, change } of entries) {
     const device = hex(change.device)
     const frozen = forkedAt !== undefined && number >= forkedAt
+    if (change.kind === 'resolve') continue
     if (change.kind === 'revoke') {
       const before = revoked.get(device) ?? []
       revoked.set(device, [...before, change.cutOffs.map(hex)])

@@ -43,6 +43,8 @@ export interface NodeContext {
   readonly membership: MasterMembership
   readonly backups: Pick<Backups, 'create' | 'verify' | 'restore'>
   revokeDevice(did: string, params: Params<'devices.revoke'>): Promise<Result<'devices.revoke'>>
+  /** Settles on one of two versions of a person's DID log. */
+  resolveFork(did: string, params: Params<'devices.resolve'>): Promise<Result<'devices.resolve'>>
   /** Values of the counters by name. */
   counters(): Record<string, number>
   status(): Result<'node.status'>

@@ -10,6 +10,7 @@ import type { RpcLog } from '../rpc/types.ts'
 import { authServices } from './auth-services.ts'
 import { Backups } from './backup/backups.ts'
 import { deviceNamed, nameDevices } from './device-names.ts'
+import { givenRootKey } from './given-root-key.ts'
 import { nodeMethodHandlers, userCallHandler } from './handlers/index.ts'
 import { nodeSeedOfHome } from './home.ts'
 import { privateKeyOfSeed } from './identity/ed25519.ts'
@@ -371,6 +372,12 @@ async function start(
     revokeDevice: async (did, params) => {
       await keepInStep(await users.keysOf(did))
       return revokeDevice({ users, sync, now }, did, params)
+    },
+    resolveFork: async (did, { number, hash, ...given }) => {
+      const rootKey = await givenRootKey(users, did, given)
+      await keepInStep(await users.keysOf(did))
+      await sync.resolve(did, rootKey, number, hash)
+      return { number, hash }
     },
     network,
     master,

@@ -16,9 +16,10 @@ type DevicesHandlers = Pick<
   | 'devices.pair.cancel'
   | 'devices.revoke'
   | 'devices.renew'
+  | 'devices.resolve'
 >
 
-export function devicesHandlers({ pairing, users, revokeDevice }: NodeContext): DevicesHandlers {
+export function devicesHandlers({ pairing, users, revokeDevice, resolveFork }: NodeContext): DevicesHandlers {
   const chosen = (pairingId: string | undefined, { connection }: RpcCall) =>
     choose(pairing.list(), pairingId, connection).pairingId
   return {
@@ -29,6 +30,10 @@ export function devicesHandlers({ pairing, users, revokeDevice }: NodeContext): 
     'devices.revoke': (params, { session }) => {
       if (!session) throw new VivimError('Unauthorized')
       return revokeDevice(session.did, params)
+    },
+    'devices.resolve': (params, { session }) => {
+      if (!session) throw new VivimError('Unauthorized')
+      return resolveFork(session.did, params)
     },
     'devices.renew': async (given, { session }) => {
       if (!session) throw new VivimError('Unauthorized')

@@ -26,8 +26,8 @@ export function memberReader(did: string): ReadMember {
   }
 }
 
-/** Whether the root key of this person signed a message. */
+/** Whether the root key of this person signed a message, or the device that is named. */
 export function rootVerifier(did: string): VerifyRoot {
   const root = decodeDid(did)
-  return (message, signature) => verify(root, message, signature)
+  return (message, signature, device) => verify(device ?? root, message, signature)
 }

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { readCutOffs, sealCutOffs, signCutOffs } from '../../crdt/cut-offs.ts'
 import { signEpochWrap } from '../../crdt/epoch-wrap.ts'
 import type { Frontier } from '../../crdt/frontier.ts'
-import { hex, MembershipLog } from '../../crdt/membership.ts'
+import { hex, type MembershipLog } from '../../crdt/membership.ts'
 import {
   type MembershipChange,
   readMembershipEntry,
@@ -18,6 +18,7 @@ import { publicKeyBytes, sign } from './ed25519.ts'
 import type { Random } from './key-wrapping.ts'
 import { type MemberDocument, readMemberDocument } from './member-document.ts'
 import { rootVerifier } from './member-reader.ts'
+import { membershipLogIn } from './membership-log-in.ts'
 import type { UserKeys } from './user-keys.ts'
 import { wrapFor } from './x-wing.ts'
 
@@ -103,14 +104,6 @@ export function makeRevocation({
     admitted: admitted.map((device) => device.deviceDid),
     wrappedFor: certified.map((device) => device.deviceDid),
   }
-}
-
-/** The DID log among the documents that devices hand each other. */
-function membershipLogIn(documents: readonly Uint8Array[], did: string): MembershipLog {
-  const verifyRoot = rootVerifier(did)
-  return new MembershipLog(
-    documents.flatMap((document) => readMembershipEntry(document, did, verifyRoot) ?? []),
-  )
 }
 
 /** One that stays, that the revoked device let in, and that the log does not name yet. */

@@ -1,10 +1,8 @@
 import { exclusionOf } from '../../crdt/authority.ts'
 import { tryDecodeArray } from '../../crdt/cbor.ts'
-import { MembershipLog } from '../../crdt/membership.ts'
-import { readMembershipEntry } from '../../crdt/membership-entry.ts'
 import { issuersIn } from '../identity/device-certificate.ts'
 import { type MemberDocument, readMemberDocument } from '../identity/member-document.ts'
-import { rootVerifier } from '../identity/member-reader.ts'
+import { membershipLogIn } from '../identity/membership-log-in.ts'
 import type { SignedRecord } from './record-kinds.ts'
 import type { RegistryEntry } from './registry.ts'
 
@@ -24,8 +22,7 @@ export function isTakenOut(
   entries: readonly Uint8Array[],
 ): boolean {
   if (entries.length === 0) return false
-  const verifyRoot = rootVerifier(did)
-  const log = new MembershipLog(entries.flatMap((bytes) => readMembershipEntry(bytes, did, verifyRoot) ?? []))
+  const log = membershipLogIn(entries, did)
   return exclusionOf({ log, cutOffs: new Map(), issuersOf: () => issuersIn(chain) }, device) !== undefined
 }
 

@@ -8,8 +8,20 @@ export function insistOnEnrolling(devices: KnownDevices, deviceDid: string, fork
     throw new VivimError('Conflict', 'This device was taken out of your devices.')
   if (forked)
     throw new VivimError('Conflict', 'There are two versions of the list of your devices: none is let in.', {
-      hint: '`vivimd sync` shows where they part. Somebody else may have your recovery phrase.',
+      hint: '`vivimd device log` shows both, `vivimd device resolve` settles on one. Somebody else may have your recovery phrase.',
     })
+}
+
+/** @throws VivimError `Conflict` when a resolution changed nothing here */
+export function insistOnResolved(forked: boolean): void {
+  if (!forked) return
+  throw new VivimError(
+    'Conflict',
+    'The versions stay two: another resolution, or a device that came later.',
+    {
+      hint: 'Only a device that you had before the versions parted can settle it. With two resolutions nobody can: begin with a new identity.',
+    },
+  )
 }
 
 export function reportFork({ count, log }: Pick<UserSyncOptions, 'count' | 'log'>): void {

@@ -213,6 +213,11 @@ export class SyncService {
     return this.#user(did).revoke(rootKey, deviceDid)
   }
 
+  /** Settles on one of two versions of the list of devices. @throws as `UserSync.resolve` */
+  async resolve(did: string, rootKey: KeyObject, number: number, hash: string): Promise<void> {
+    await this.#user(did).resolve(rootKey, number, hash)
+  }
+
   /** @throws VivimError `Unavailable` while the network is off, `NotFound` for a device that is not theirs */
   async syncNow(did: string, { peer }: Params<'sync.now'>): Promise<Result<'sync.now'>> {
     return this.#online(did).syncNow(await this.#meant(did, peer))

@@ -6,6 +6,7 @@ import { LIMITS } from '../../schema/limits.ts'
 import type { Result } from '../../schema/methods/index.ts'
 import { publicKeyBytes } from '../identity/ed25519.ts'
 import type { MemberDocument } from '../identity/member-document.ts'
+import { makeResolution } from '../identity/resolution.ts'
 import { makeRevocation, type Revocation } from '../identity/revocation.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
 import type { ReplicaMembers } from '../vault/replica.ts'
@@ -13,7 +14,7 @@ import { type Asking, auditAll, syncAll } from './asked-devices.ts'
 import { AuditSchedule } from './audit-schedule.ts'
 import { Conduct } from './conduct.ts'
 import { DeviceLink } from './device-link.ts'
-import { insistOnEnrolling, reportFork } from './enrolling.ts'
+import { insistOnEnrolling, insistOnResolved, reportFork } from './enrolling.ts'
 import { EpochKeys } from './epoch-keys.ts'
 import { type MatchedStream, proposeSpace } from './handshake.ts'
 import { type KnownDevice, KnownDevices } from './known-devices.ts'
@@ -341,6 +342,17 @@ export class UserSync {
     this.#links.get(deviceDid)?.stop()
     this.#reach()
     return revocation
+  }
+
+  /** Has one of two versions of the list of devices count. @throws as `makeResolution`; `Conflict` where it is not believed */
+  async resolve(rootKey: KeyObject, number: number, hash: string): Promise<void> {
+    const { replicate, now } = this.#options
+    const { documents } = await replicate('members', {})
+    const entry = makeResolution({ rootKey, keys: this.keys, documents, number, hash, now: now() })
+    this.#members(await replicate('saveMembers', { documents: [entry] }))
+    insistOnResolved(this.#forked)
+    for (const link of this.#links.values()) link.hurry()
+    this.#reach()
   }
 
   #linkTo(device: Pick<KnownDevice, 'deviceDid'>): DeviceLink {

@@ -30,6 +30,7 @@ import { createPace } from '../vault/pace.ts'
 import { PeerClock } from '../vault/peer-clock.ts'
 import { RecoveredItems } from '../vault/recovered-items.ts'
 import { createReplica, type ReplicaOptions, releaseHeld, settleClock } from '../vault/replica.ts'
+import { shownLog } from '../vault/shown-log.ts'
 import { describeSnapshot } from '../vault/snapshot-view.ts'
 import { StateAudit } from '../vault/state-audit.ts'
 import { SyncCursors } from '../vault/sync-cursors.ts'
@@ -159,6 +160,7 @@ function assemble(vault: OpenVault, options: UserEngineOptions): UserEngine {
     ...knowledgeMethods(vault),
     ...contextMethods({ vault, counter }),
     'devices.list': () => devices.list(),
+    'devices.log': () => shownLog(vault.records, encodeDid, (deviceDid) => devices.nameOf(deviceDid)),
     'devices.rename': (params) => devices.rename(params),
     'sync.status': () => sync.status(),
     'sync.cursors': () => sync.cursors(),

@@ -4,6 +4,7 @@ import { sha256 } from '../../crdt/hash.ts'
 import { hex, MembershipLog } from '../../crdt/membership.ts'
 import { readMembershipEntry, type SignedEntry, type VerifyRoot } from '../../crdt/membership-entry.ts'
 import { LIMITS } from '../../schema/limits.ts'
+import { believesResolution, type EntryTimes } from './resolutions.ts'
 import type { Sql } from './sql.ts'
 
 type RecordKind = 'entry' | 'cut-offs' | 'epoch'
@@ -11,6 +12,14 @@ type RecordKind = 'entry' | 'cut-offs' | 'epoch'
 interface RecordRow {
   readonly kind: RecordKind
   readonly document: Uint8Array
+}
+
+interface ReadRecord {
+  readonly document: Uint8Array
+  readonly kind: RecordKind
+  readonly hash: Uint8Array
+  /** Where it is one. */
+  readonly entry?: SignedEntry
 }
 
 interface Known {
@@ -41,6 +50,11 @@ export class MembershipRecords {
     return this.#load().log
   }
 
+  /** By number, those set aside among them. */
+  get entries(): readonly SignedEntry[] {
+    return [...this.#load().entries].sort((a, b) => a.number - b.number || Buffer.compare(a.hash, b.hash))
+  }
+
   /** In this space, by hash in hex. */
   get cutOffs(): ReadonlyMap<string, CutOffs> {
     return this.#load().cutOffs
@@ -53,8 +67,10 @@ export class MembershipRecords {
 
   /** When the log revoked a device, milliseconds UTC by the clock of who did. */
   revokedAt(device: Uint8Array): number | undefined {
-    return this.#load().entries.find(
-      ({ change }) => change.kind === 'revoke' && Buffer.compare(change.device, device) === 0,
+    const { log, entries } = this.#load()
+    return entries.find(
+      ({ change, hash }) =>
+        change.kind === 'revoke' && !log.isSetAside(hash) && Buffer.compare(change.device, device) === 0,
     )?.at
   }
 
@@ -62,9 +78,12 @@ export class MembershipRecords {
   save(documents: readonly Uint8Array[], now: number): { changed: boolean; membership: boolean } {
     let changed = false
     let membership = false
-    for (const document of documents) {
-      const record = this.#read(document)
-      if (!record || this.#full()) continue
+    const records = documents.flatMap((document) => this.#read(document) ?? [])
+    // Whether a resolution is believed is told by what it resolves.
+    const last = ({ entry }: ReadRecord) => Number(entry?.change.kind === 'resolve')
+    for (const record of records.sort((a, b) => last(a) - last(b))) {
+      const { document, entry } = record
+      if (this.#full() || (entry && !believesResolution(this.#options.sql, entry, this.#knownSince))) continue
       const added =
         this.#options.sql.run(
           'INSERT OR IGNORE INTO membership_records (hash, kind, document, known_since) VALUES (?, ?, ?, ?)',
@@ -87,13 +106,24 @@ export class MembershipRecords {
     return n >= LIMITS.membershipRecords
   }
 
-  #read(document: Uint8Array): { readonly kind: RecordKind; readonly hash: Uint8Array } | undefined {
+  #read(document: Uint8Array): ReadRecord | undefined {
     const { did, verifyRoot } = this.#options
     const entry = readMembershipEntry(document, did, verifyRoot)
-    if (entry) return { kind: 'entry', hash: entry.hash }
-    if (readEpochWrap(document, verifyRoot)) return { kind: 'epoch', hash: sha256(document) }
+    if (entry) return { document, kind: 'entry', hash: entry.hash, entry }
+    if (readEpochWrap(document, verifyRoot)) return { document, kind: 'epoch', hash: sha256(document) }
     const record = this.#readCutOffs(document)
-    return record && { kind: 'cut-offs', hash: record.hash }
+    return record && { document, kind: 'cut-offs', hash: record.hash }
+  }
+
+  readonly #knownSince: EntryTimes = (number) => {
+    const { sql, did, verifyRoot } = this.#options
+    return sql
+      .all<{ document: Uint8Array; known_since: number }>(
+        "SELECT document, known_since FROM membership_records WHERE kind = 'entry'",
+      )
+      .flatMap(({ document, known_since }) =>
+        readMembershipEntry(document, did, verifyRoot)?.number === number ? [known_since] : [],
+      )
   }
 
   #readCutOffs(document: Uint8Array): (CutOffs & { hash: Uint8Array }) | undefined {

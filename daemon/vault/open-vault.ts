@@ -249,8 +249,8 @@ class FileVault implements OpenVault {
     const now = this.now()
     let news = false
     const received = this.#takeIn(() => {
-      const { changed, membership } = this.records.save(documents, now)
       const members = this.members.save(documents, now)
+      const { changed, membership } = this.records.save(documents, now)
       news = changed || members
       if (membership) this.#log.membershipChanged()
       // Without a log every certified device's operations count, as they do already.

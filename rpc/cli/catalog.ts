@@ -50,6 +50,8 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['device revoke', 'take a device out', device('revoke')],
       ['device lost', 'take a lost device out, and say what it could read', device('lost')],
       ['device renew', 'certify this device for another year', device('renew')],
+      ['device log', 'show what the root key signed of your devices', device('log')],
+      ['device resolve', 'settle on one of two versions of that', device('resolve')],
       ['device rename', 'give a device a name', device('rename')],
     ]),
     ...group('People', [

@@ -181,6 +181,61 @@ export const devicesMethods = {
     examples: [{ title: 'Lost', params: { device: 'Phone', passphrase: 'correct horse battery staple' } }],
     positional: ['device'],
   }),
+  'devices.log': defineMethod({
+    summary: 'Show your DID log: what the root key signed of your devices, both versions of one that parted.',
+    access: 'read',
+    params: NoParams,
+    result: z.object({
+      /** From this number on there are two versions; null while there is one. */
+      forkedAt: z.int().nullable(),
+      entries: z.array(
+        z.object({
+          number: z.int(),
+          /** In hex. */
+          hash: z.string(),
+          /** Hash of the entry before. */
+          previous: z.string(),
+          kind: z.enum(['admit', 'revoke', 'role', 'resolve']),
+          /** The device it is about, or that settled on a version. */
+          deviceDid: z.string(),
+          name: z.string(),
+          /** Of a resolution: the entry that counts. */
+          chosen: z.string().nullable(),
+          /** By the clock of who signed it. */
+          at: Millis,
+          /** `set-aside`: of the version that a resolution passed over; `waiting`: the entry before it is not here. */
+          state: z.enum(['counts', 'set-aside', 'waiting']),
+        }),
+      ),
+    }),
+    errors: [],
+    examples: [{ title: 'All of it', params: {} }],
+  }),
+  'devices.resolve': defineMethod({
+    summary:
+      'Of two versions of your DID log have one count; signed by the root key and by this device, which was there before.',
+    access: 'admin',
+    served: 'gateway',
+    params: z.strictObject({
+      /** Where they part. */
+      number: z.int().min(1),
+      /** Of the entry with that number that counts, in hex; the beginning, where it is enough. */
+      hash: z.string().regex(/^[0-9a-f]{8,64}$/),
+      /** The 24 words. */
+      recoveryPhrase: z.string().min(1).max(1_000).optional(),
+      /** Instead of the words, where this device keeps the root key under it. */
+      passphrase: z.string().min(1).max(1_000).optional(),
+    }),
+    result: z.object({ number: z.int(), hash: z.string() }),
+    errors: ['Unauthorized', 'NotFound', 'InvalidParams', 'Conflict', 'Unavailable', 'RateLimited'],
+    examples: [
+      {
+        title: 'Settle on one',
+        params: { number: 2, hash: '3a7f00c1', passphrase: 'correct horse battery staple' },
+      },
+    ],
+    positional: ['number', 'hash'],
+  }),
   'devices.renew': defineMethod({
     summary: 'Certify this device for another year with the root key, also after its certificate ended.',
     access: 'admin',

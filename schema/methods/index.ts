@@ -63,7 +63,12 @@ type UserNamespace =
 /** Of these namespaces, what needs the network and is answered on the main thread. */
 type NetworkMethodName = Extract<
   MethodName,
-  'sync.now' | 'sync.audit' | 'devices.revoke' | 'devices.renew' | `devices.pair.${string}`
+  | 'sync.now'
+  | 'sync.audit'
+  | 'devices.revoke'
+  | 'devices.renew'
+  | 'devices.resolve'
+  | `devices.pair.${string}`
 >
 /** Methods that run inside the user's worker. */
 export type UserMethodName = Exclude<Extract<MethodName, `${UserNamespace}.${string}`>, NetworkMethodName>

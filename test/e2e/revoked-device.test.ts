@@ -58,6 +58,15 @@ describe('a device that was lost', { timeout: 300_000 }, () => {
     expect(new Set(result.remaining)).toEqual(new Set([kept.deviceDid, child.deviceDid]))
     expect(result.couldRead.conversations).toBe(1)
     expect(await refused({ recoveryPhrase })).toBe('Conflict')
+
+    const { forkedAt, entries } = await client.call('devices.log')
+    expect(forkedAt).toBeNull()
+    expect(entries.map(({ number, kind, deviceDid, state }) => [number, kind, deviceDid, state])).toEqual([
+      [1, 'admit', child.deviceDid, 'counts'],
+      [2, 'revoke', lost.deviceDid, 'counts'],
+    ])
+    const settled = client.call('devices.resolve', { number: 2, hash: entries[1]!.hash, recoveryPhrase })
+    await expect(settled).rejects.toMatchObject({ code: 'Conflict' })
   })
 
   test('counts for nothing beyond that, also where it was merged before', async () => {

@@ -12,10 +12,12 @@ import {
   confirmedView,
   devicesView,
   joinedView,
+  logView,
   lostView,
   pairingView,
   renamedDeviceView,
   renewedView,
+  resolvedView,
   revokedView,
 } from '../views/devices.ts'
 
@@ -126,6 +128,23 @@ const renew: Command = {
   },
 }
 
+const resolve: Command = {
+  usage: 'NUMBER HASH',
+  options: {},
+  about:
+    'On a device that was there before the versions parted. Revocations of the other version are undone. The root key signs: the 24 words are asked for, or read from standard input; VIVIM_PASSPHRASE or VIVIM_PASSPHRASE_FILE opens it where this device keeps it.',
+  async run(invocation) {
+    const [number = '', hash, ...more] = invocation.words
+    if (!/^[1-9]\d*$/.test(number) || hash === undefined || more.length > 0)
+      throw usage('Say which entry, and its hash.', '`vivimd device log` shows them.')
+    const node = await invocation.signedIn()
+    const root = await givenRoot(invocation)
+    const result = await node.call('devices.resolve', { number: Number(number), hash, ...root })
+    invocation.print(result, () => resolvedView(result))
+    return 0
+  },
+}
+
 async function givenRoot(
   invocation: Invocation,
 ): Promise<{ recoveryPhrase: string } | { passphrase: string }> {
@@ -149,6 +168,8 @@ export const deviceCommands = {
   revoke,
   lost,
   renew,
+  resolve,
+  log: methodCommand('devices.log', { view: logView }),
   list: methodCommand('devices.list', { view: devicesView }),
   rename: methodCommand('devices.rename', { view: renamedDeviceView, rest: true }),
 }

@@ -32,6 +32,28 @@ export function revokedView({ name, remaining }: Result<'devices.revoke'>): stri
   return `${oneLine(name)} is taken out. ${count(remaining.length, 'device')} of yours ${remaining.length === 1 ? 'stays' : 'stay'}.\n`
 }
 
+/** With what counts and what does not, where the log parted. */
+export function logView({ forkedAt, entries }: Result<'devices.log'>, style: Style): string {
+  if (entries.length === 0) return 'Nobody was taken out or let in by name: the log is empty.\n'
+  const rows = entries.map(({ number, hash, kind, name, at, state }) => [
+    String(number),
+    hash.slice(0, 16),
+    kind,
+    oneLine(name),
+    date(at),
+    state,
+  ])
+  const parted =
+    forkedAt === null
+      ? ''
+      : `\nTWO VERSIONS from entry ${forkedAt} on. If it was you, twice: vivimd device resolve ${forkedAt} HASH\nIf not, somebody else has your recovery phrase.\n`
+  return table(['NUMBER', 'HASH', 'KIND', 'DEVICE', 'SIGNED', 'STATE'], rows, style) + parted
+}
+
+export function resolvedView({ number, hash }: Result<'devices.resolve'>): string {
+  return `Entry ${number} is ${hash}; the other version counts for nothing.\n`
+}
+
 export function renewedView({ certifiedUntil }: Result<'devices.renew'>): string {
   return `This device is certified until ${date(certifiedUntil)}.\n`
 }

@@ -7,6 +7,7 @@ import { hex, MembershipLog } from '../../../crdt/membership.ts'
 import {
   type MembershipChange,
   readMembershipEntry,
+  resolutionMessage,
   type SignedEntry,
   signMembershipEntry,
 } from '../../../crdt/membership-entry.ts'
@@ -15,7 +16,10 @@ import { type SeededRandom, testRandom } from '../../support/seed.ts'
 const DID = 'did:key:z6MkTest'
 const SPACE = bytes('space')
 const sign = (message: Uint8Array) => createHmac('sha512', 'root').update(message).digest()
-const verify = (message: Uint8Array, signature: Uint8Array) => Buffer.compare(sign(message), signature) === 0
+const signAs = (device: Uint8Array, message: Uint8Array) =>
+  createHmac('sha512', device).update(message).digest()
+const verify = (message: Uint8Array, signature: Uint8Array, device?: Uint8Array) =>
+  Buffer.compare(device ? signAs(device, message) : sign(message), signature) === 0
 
 const LOST = bytes('lost')
 const KEPT = bytes('kept')
@@ -96,6 +100,62 @@ describe('the fold of a DID log', () => {
     expect(log.headAfter(otherThird.hash)).toEqual(otherThird.hash)
     expect(log.headAfter(third.hash)).toEqual(fourth.hash)
     expect(new MembershipLog([first, second, third, fourth]).forkedAt).toBeUndefined()
+  })
+
+  describe('that parted', () => {
+    const resolved = (before: SignedEntry, chosen: SignedEntry) => {
+      const { did, number, hash } = { did: DID, number: chosen.number, hash: chosen.hash }
+      const of = { did, previous: before.hash, number, chosen: hash }
+      const signature = new Uint8Array(signAs(KEPT, resolutionMessage(of)))
+      return entry(before, { kind: 'resolve', device: KEPT, number, chosen: hash, signature })
+    }
+    const settled = resolved(otherThird, otherThird)
+    const shown = (log: MembershipLog) => ({ ...shownOf(log), heads: log.heads.map(hex) })
+
+    test('goes on with the version that a resolution names, in whatever order all comes', () => {
+      const entries = [first, second, third, otherThird, fourth, settled]
+      const expected = shown(new MembershipLog(entries))
+      for (const order of permutations(entries)) expect(shown(new MembershipLog(order))).toEqual(expected)
+      const log = new MembershipLog(entries)
+      expect(log.forkedAt).toBeUndefined()
+      expect(log.heads).toEqual([settled.hash])
+      expect([...log.whole.revoked.keys()].sort()).toEqual([hex(LOST), hex(KEPT)].sort())
+      expect(log.whole.roles.get(hex(KEPT))).toBeUndefined()
+      for (const { hash } of [third, fourth])
+        expect([log.isSetAside(hash), log.knows(hash)]).toEqual([true, false])
+      // Who wrote under the version that was passed over goes on under the other.
+      expect(log.headAfter(fourth.hash)).toEqual(settled.hash)
+      expect(log.headAfter(second.hash)).toEqual(settled.hash)
+    })
+
+    test('undoes revocations of the version that is passed over', () => {
+      const log = new MembershipLog([first, second, third, otherThird, fourth, resolved(fourth, third)])
+      expect([...log.whole.revoked.keys()]).toEqual([hex(LOST)])
+      expect(log.whole.admitted).toEqual(new Set([hex(CHILD), hex(bytes('late'))]))
+    })
+
+    test('stays so with two resolutions that disagree, and with one that stands on another line', () => {
+      const both = [first, second, third, otherThird, fourth, settled, resolved(fourth, third)]
+      expect(new MembershipLog(both).forkedAt).toBe(3)
+      const elsewhere = [first, second, third, otherThird, fourth, resolved(fourth, otherThird)]
+      expect(new MembershipLog(elsewhere).forkedAt).toBe(3)
+    })
+
+    test('may part again, above', () => {
+      const above = entry(settled, { kind: 'role', device: KEPT, role: 'reader' })
+      const other = entry(settled, { kind: 'role', device: CHILD, role: 'reader' })
+      const log = new MembershipLog([first, second, third, otherThird, settled, above, other])
+      expect(log.forkedAt).toBe(5)
+    })
+
+    test('is settled by the root key and a device, not by the root key alone', () => {
+      const change = { kind: 'resolve', device: KEPT, number: 3, chosen: third.hash } as const
+      for (const signature of [new Uint8Array(64), new Uint8Array(sign(bytes('other')))]) {
+        const at = { did: DID, number: 4, previous: third.hash, at: 1 }
+        const signed = signMembershipEntry({ ...at, change: { ...change, signature } }, sign)
+        expect(readMembershipEntry(signed, DID, verify)).toBeUndefined()
+      }
+    })
   })
 
   test('an entry with the wrong number is no entry of the line', () => {

@@ -56,6 +56,9 @@ beforeEach(() => {
       findDevices: async () => ({ items: [] }),
     },
     backups: {} as NodeContext['backups'],
+    resolveFork: async () => {
+      throw new VivimError('NotFound')
+    },
     revokeDevice: async () => {
       throw new VivimError('NotFound')
     },

@@ -216,6 +216,30 @@ describe('device renew', () => {
   })
 })
 
+describe('device log and resolve', () => {
+  it('show both versions, and settle on one', async () => {
+    const of = (hash: string, more: object) => ({
+      ...{ number: 1, hash: hash.repeat(64), previous: '0'.repeat(64), kind: 'revoke', deviceDid: DEVICE },
+      ...{ name: 'pho\u001bne', chosen: null, at: 0, state: 'counts', ...more },
+    })
+    const line = terminal(
+      {
+        'devices.log': () => ({ forkedAt: 1, entries: [of('a', {}), of('b', { kind: 'admit' })] }),
+        'devices.resolve': (params) => params,
+      },
+      'twenty  four words ',
+    )
+    expect(await line.run('device', 'log')).toBe(0)
+    expect(line.io.stdout).toMatch(/1 +aaaaaaaaaaaaaaaa +revoke/)
+    expect(line.io.stdout).toContain('TWO VERSIONS from entry 1 on')
+    expect(line.io.stdout).not.toContain('pho\u001b')
+    expect(await line.run('device', 'resolve', '1', 'aaaaaaaa')).toBe(0)
+    const given = { number: 1, hash: 'aaaaaaaa', recoveryPhrase: 'twenty four words' }
+    expect(line.calls.at(-1)).toEqual(['devices.resolve', given])
+    expect(await line.run('device', 'resolve', 'aaaaaaaa')).toBe(2)
+  })
+})
+
 describe('device list and rename', () => {
   it('show and name them', async () => {
     const line = new CommandLine({

@@ -392,6 +392,34 @@ describe('a device that is taken out', () => {
     }
     put(a, insert('goes on'))
     await until('b has it', alike(a, b))
+
+    // Settled on one version by the root key and a device that was there: both follow, and somebody may be let in.
+    const { did } = first.keys
+    const [version, other] = a.vault.vault.records.entries.map(({ hash }) =>
+      Buffer.from(hash).toString('hex'),
+    )
+    const settle = (at: number, hash: string) => a.sync.resolve(did, all.rootKey, at, hash)
+    await expect(settle(2, version!)).rejects.toMatchObject({ code: 'Conflict' })
+    await expect(settle(1, '00000000')).rejects.toMatchObject({ code: 'NotFound' })
+    await expect(a.sync.resolve(did, first.keys.deviceKey, 1, version!)).rejects.toMatchObject({
+      code: 'Unauthorized',
+    })
+    await settle(1, version!.slice(0, 12))
+    for (const each of [a, b]) {
+      const { records } = each.vault.vault
+      await until('it is settled', () => records.log.forkedAt === undefined)
+      expect(records.log.isSetAside(Buffer.from(other!, 'hex'))).toBe(true)
+    }
+    await until('the other lets in again', () => {
+      try {
+        return b.sync.enrollingKeys(second.keys) !== undefined
+      } catch {
+        return false
+      }
+    })
+    await expect(settle(1, version!)).rejects.toMatchObject({ code: 'Conflict' })
+    put(b, insert('goes on there'))
+    await until('a has it', alike(a, b))
   })
 
   test('goes by the root key alone, and once', async () => {
