@@ -268,6 +268,7 @@ async function start(
         log: networkLog,
         onUp: async () => {
           master.networkChanged()
+          peers.networkChanged()
           await sync.networkChanged()
         },
       })

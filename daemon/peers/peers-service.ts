@@ -173,7 +173,7 @@ export class PeersService {
       const reach = { peerId, addresses }
       if (petname !== undefined) await nameIsFree(vault, petname, other)
       await vault('askContact', { did: other, reach, consent })
-      const told = await this.#exchange.tell(caller.did, other, reach, secret)
+      const told = await this.#exchange.tell(caller.did, other, reach, secret).catch(rethrowUnreached)
       if (told !== 'agreed') {
         if (!before || before.state === 'removed') await vault('removeContact', { did: other })
         throw notTaken()
@@ -319,6 +319,14 @@ export class PeersService {
   #notOneself({ did }: PeersCaller, other: string, field: string): void {
     if (did === other) throw new VivimError('InvalidParams', 'That is you yourself.', { field })
   }
+}
+
+function rethrowUnreached(error: unknown): never {
+  if (!(error instanceof VivimError) || error.code !== 'Unavailable' || error.hint !== undefined) throw error
+  throw new VivimError('Unavailable', 'The node that made the invite cannot be reached now.', {
+    hint: 'The invite stays good: try again. `vivimd network` on that node says whether others reach it.',
+    cause: error,
+  })
 }
 
 /** Their node does not say why: whoever asks with a guess would learn who lives there. */

@@ -176,7 +176,10 @@ export class Contacts {
     })
   }
 
-  /** Ends a contact, takes a request back, or declines one. The other side is not told. */
+  /**
+   * Ends a contact, takes a request back, or declines one: of them the DID and the petname are left. The other side is
+   * not told.
+   */
   remove(did: string): ContactRow | undefined {
     return this.#vault.transact((tx) => {
       const before = this.get(did)
@@ -184,6 +187,8 @@ export class Contacts {
         this.#write(tx, did, before, {
           state: 'removed',
           trust: 'acquaintance',
+          display_name: null,
+          reach_json: null,
           accepted_at: null,
           confirmed_at: null,
           own_consent: null,

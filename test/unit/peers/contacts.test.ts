@@ -197,7 +197,7 @@ describe('invites', () => {
     // Blocked afterwards: as if nobody answered.
     await ann.service.block(ann.caller, ben.did, true)
     await ben.service.remove(ben.caller, { did: ann.did })
-    expect(await ben.service.request(ben.caller, { did: ann.did })).toMatchObject({
+    expect(await ben.service.request(ben.caller, { did: ann.did, address: addressOf(ann) })).toMatchObject({
       state: 'requested',
       delivered: true,
     })
