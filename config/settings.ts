@@ -86,6 +86,13 @@ export const SETTINGS = {
     secret: true,
     description: 'A PostgreSQL for the bootstrap role; without it the node runs one of its own.',
   }),
+  'master.shareCounts': setting({
+    schema: z.boolean(),
+    default: true,
+    dynamic: true,
+    description:
+      'Whether the master is told how often something was captured from which known provider; counts of the node, nothing else.',
+  }),
   'log.level': setting({
     schema: z.enum(LOG_LEVELS),
     default: 'info',

@@ -39,7 +39,7 @@ export interface NodeContext {
   readonly pairing: Pick<PairingService, 'start' | 'join' | 'confirm' | 'status' | 'cancel' | 'list'>
   readonly peers: PeersService
   readonly network: Pick<Network, 'peerId' | 'state'>
-  readonly master: Pick<MasterService, 'status' | 'find' | 'newGeneration'>
+  readonly master: Pick<MasterService, 'status' | 'find' | 'newGeneration' | 'providerStats'>
   readonly membership: MasterMembership
   readonly backups: Pick<Backups, 'create' | 'verify' | 'restore'>
   revokeDevice(did: string, params: Params<'devices.revoke'>): Promise<Result<'devices.revoke'>>

@@ -24,6 +24,7 @@ import { startMailboxes } from './mailbox/start-mailboxes.ts'
 import { masterMembership } from './master/master-membership.ts'
 import { MasterService } from './master/master-service.ts'
 import { documentsOf, Registration } from './master/registration.ts'
+import { StatsReporter } from './master/stats-reporter.ts'
 import { Metrics } from './metrics.ts'
 import { createNetwork } from './network/libp2p-network.ts'
 import { NetworkSwitch } from './network/network-switch.ts'
@@ -138,6 +139,7 @@ async function start(
         onCommitted: (did, frontier, written) => {
           sync.committed(did, frontier, written)
           mailboxes.committed(did)
+          stats.committed(did)
         },
         onKeys: (keys) => {
           void keepInStep(keys)
@@ -156,6 +158,7 @@ async function start(
           auth.apps.forget(did)
           network.forget(did)
           peers.forget(did)
+          stats.forget(did)
           master.forget(did)
         },
       })
@@ -246,6 +249,19 @@ async function start(
     },
     stop: (service) => service.stop(),
     stopBudgetMs: 10_000,
+  })
+  const stats = await lifecycle.start('counts', {
+    start: () =>
+      new StatsReporter({
+        file: join(paths.home, 'master', 'counts.json'),
+        nodeKey: privateKeyOfSeed(nodeSeedOfHome(paths)),
+        master,
+        countsOf: (did) => users.captureCounts(did),
+        wanted: () => config.value('master.shareCounts'),
+        now,
+        log: log.child({ subsystem: 'master' }),
+      }),
+    stop: (reporter) => reporter.stop(),
   })
   const registration = new Registration({
     master,

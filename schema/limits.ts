@@ -317,6 +317,10 @@ export const LIMITS = {
   /** Entries of one DID log that a master keeps, and sealed records beside them: a key for each device at each change. */
   registryEntries: 1_024,
   registrySealed: 4_096,
+  /** Counts of captures that a node tells: providers by name, the highest number, how often; ms. */
+  statsProviders: 64,
+  statsCount: 1_000_000_000,
+  providerStatsMs: 30_000,
   /** Records whose place in the log is asked for at once: 128 proofs fit into one frame. */
   witnessLeaves: 128,
   /** A call to a master, with the dial. */

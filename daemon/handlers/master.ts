@@ -16,6 +16,7 @@ export function masterHandlers({
     'master.join': ({ address }) => membership.join(address),
     'master.leave': () => membership.leave(),
     'master.newGeneration': () => master.newGeneration(),
+    'master.providerStats': () => master.providerStats(),
     'master.lookup': async ({ did: text }, { signal, session }) => {
       const did = await peers.person(session?.did, text)
       const entry = await master.find(did, signal)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
+import type { Result } from '../../schema/methods/index.ts'
 import { publicKeyBytes } from '../identity/ed25519.ts'
 import { publicKeyOfPeer } from '../identity/node-key.ts'
 import type { Network } from '../network/network.ts'
@@ -60,6 +61,7 @@ interface Side extends Registry {
   stop(): Promise<void>
   count?(): Promise<{ users: number; devices: number }>
   newGeneration?(generation: number): Promise<LogState>
+  providerStats?(): Promise<Result<'master.providerStats'>['items']>
 }
 
 /** The way to one master: its registry, what is published there, its log as a reader sees it, and whether it answers. */

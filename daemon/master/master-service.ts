@@ -140,6 +140,16 @@ export class MasterService {
     return state
   }
 
+  /**
+   * What all nodes say of captures, added up. @throws VivimError `Conflict` unless this is a bootstrap node, `Unavailable`
+   */
+  async providerStats(): Promise<Result<'master.providerStats'>> {
+    const side = this.#link?.side
+    if (!side?.providerStats)
+      throw new VivimError('Conflict', 'This node keeps no registry: its bootstrap node adds the counts up.')
+    return { items: await side.providerStats() }
+  }
+
   /** For `master.status`. */
   async status(): Promise<Result<'master.status'>> {
     const { role, join: address } = this.#place

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
+import type { Result } from '../../schema/methods/index.ts'
 import type { Network } from '../network/network.ts'
 import { Backoff } from './backoff.ts'
 import { MasterDatabase } from './database.ts'
@@ -108,6 +109,11 @@ export class OwnMaster implements Registry {
 
   async count(): Promise<{ users: number; devices: number }> {
     return this.#there().count(this.#within())
+  }
+
+  /** What all nodes say of captures, added up. @throws VivimError `Unavailable` */
+  async providerStats(): Promise<Result<'master.providerStats'>['items']> {
+    return this.#there().providerStats(this.#within())
   }
 
   async #startUntilItRuns(onFirstTry: () => void): Promise<void> {

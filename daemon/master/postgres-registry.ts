@@ -1,8 +1,10 @@
 import type { KeyObject } from 'node:crypto'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
+import type { Result } from '../../schema/methods/index.ts'
 import { isDid } from '../identity/did.ts'
 import { readMemberDocument } from '../identity/member-document.ts'
+import { readProviderStats } from '../identity/provider-stats.ts'
 import { readUserRecord } from '../identity/user-record.ts'
 import type { MasterDatabase, Query, QueryResult } from './database.ts'
 import { signHead } from './log/signed-head.ts'
@@ -16,6 +18,7 @@ import {
 } from './record-kinds.ts'
 import type { PutOutcome, Registry, RegistryEntry, Since, Witness } from './registry.ts'
 import { isTakenOut, signerOf } from './revoked-signers.ts'
+import { storeStats, sumOfStats } from './stored-stats.ts'
 import { until } from './until.ts'
 
 const PUT_USER = `
@@ -67,6 +70,7 @@ const QUOTAS: Record<Exclude<RecordKind, 'user'>, { readonly most: number; reado
   device: { most: LIMITS.registryDevices, of: 'devices' },
   entry: { most: LIMITS.registryEntries, of: 'entries of a DID log' },
   sealed: { most: LIMITS.registrySealed, of: 'sealed records' },
+  stats: { most: 1, of: 'records of counts' },
 }
 
 export interface PostgresRegistryOptions {
@@ -153,6 +157,11 @@ export class PostgresRegistry implements Registry {
     await this.#query('SELECT 1', [], signal)
   }
 
+  /** What all nodes say of captures, added up. @throws as `find` */
+  async providerStats(signal?: AbortSignal): Promise<Result<'master.providerStats'>['items']> {
+    return sumOfStats((sql, values) => this.#query(sql, values, signal))
+  }
+
   /** How many people and devices are registered. @throws as `find` */
   async count(signal?: AbortSignal): Promise<{ users: number; devices: number }> {
     const sql = 'SELECT (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM devices) AS devices'
@@ -208,6 +217,7 @@ export class PostgresRegistry implements Registry {
             most,
           ])
         : await query(PUT_OTHER, [did, kind, subject, sequence, record, now, most])
+    if (changed > 0 && kind === 'stats') await storeStats(query, readProviderStats(bytes)!)
     if (changed > 0) return true
     const present =
       kind === 'device'

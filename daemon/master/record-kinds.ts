@@ -8,15 +8,16 @@ import { LIMITS } from '../../schema/limits.ts'
 import { isDid } from '../identity/did.ts'
 import { readMemberDocument } from '../identity/member-document.ts'
 import { rootVerifier } from '../identity/member-reader.ts'
+import { readProviderStats } from '../identity/provider-stats.ts'
 import { readSealedRecord } from '../identity/sealed-record.ts'
 import { readUserRecord } from '../identity/user-record.ts'
 import { leafHash } from './log/merkle-tree.ts'
 
 /**
- * What a registry keeps: who a person is, a device's member document, an entry of a DID log, and what is sealed for
- * the person's devices.
+ * What a registry keeps: who a person is, a device's member document, an entry of a DID log, what is sealed for the
+ * person's devices, and what a node counts.
  */
-export const RECORD_KINDS = ['user', 'device', 'entry', 'sealed'] as const
+export const RECORD_KINDS = ['user', 'device', 'entry', 'sealed', 'stats'] as const
 export type RecordKind = (typeof RECORD_KINDS)[number]
 
 export interface SignedRecord {
@@ -52,6 +53,10 @@ const READERS: Record<RecordKind, (bytes: Uint8Array) => About | undefined> = {
   sealed: (bytes) => {
     const record = readSealedRecord(bytes)
     return record && { did: record.did, subject: hex(sha256(record.payload)), sequence: 0 }
+  },
+  stats: (bytes) => {
+    const stats = readProviderStats(bytes)
+    return stats && { did: stats.did, subject: '', sequence: stats.sequence }
   },
 }
 

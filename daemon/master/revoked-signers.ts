@@ -6,9 +6,9 @@ import { membershipLogIn } from '../identity/membership-log-in.ts'
 import type { SignedRecord } from './record-kinds.ts'
 import type { RegistryEntry } from './registry.ts'
 
-/** The device that vouches for a record; undefined for what the root key signed. */
+/** The device that vouches for a record; undefined for what the root key, or a node, signed. */
 export function signerOf({ kind, bytes }: SignedRecord): MemberDocument | undefined {
-  if (kind === 'entry') return undefined
+  if (kind === 'entry' || kind === 'stats') return undefined
   const document = kind === 'device' ? bytes : tryDecodeArray(bytes)?.[0]
   return document instanceof Uint8Array ? readMemberDocument(document) : undefined
 }

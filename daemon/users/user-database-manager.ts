@@ -5,10 +5,12 @@ import type { Frontier } from '../../crdt/frontier.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
+import { ownCall } from '../device-names.ts'
 import { certifiedAnew, isRenewalDue } from '../identity/certificate-life.ts'
 import type { Random } from '../identity/key-wrapping.ts'
 import type { Keystore, PairedUser, UserRecord } from '../identity/keystore.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
+import type { UserCounts } from '../master/stats-reporter.ts'
 import type { ReplicaAction, ReplicaActions } from '../vault/replica.ts'
 import { createPairedUser, createUser } from './create-user.ts'
 import { OpenUsers } from './open-users.ts'
@@ -228,6 +230,19 @@ export class UserDatabaseManager {
   ): Promise<Awaited<ReturnType<ReplicaActions[A]>> | undefined> {
     try {
       return await this.#open.peek(did)?.replicate(action, params)
+    } catch {
+      return undefined
+    }
+  }
+
+  /** What captures of a user came to, if their database is open; that counts as no use of it. Never throws. */
+  async captureCounts(did: string): Promise<UserCounts | undefined> {
+    const host = this.#open.peek(did)
+    if (!host) return undefined
+    try {
+      const { items: stats } = await host.call('capture.stats', {}, ownCall())
+      const { items: sources } = await host.call('capture.providers', {}, ownCall())
+      return { stats, known: sources.map(({ provider }) => provider) }
     } catch {
       return undefined
     }

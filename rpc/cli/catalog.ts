@@ -15,6 +15,7 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['metrics', 'show the counters', node('metrics')],
       ['paths', 'say where everything is', async () => (await import('./commands/paths.ts')).paths],
       ['master', 'show the master of this node and what waits for it', master('status')],
+      ['master stats', 'add up what members capture from which provider', master('stats')],
       ['master lookup', 'ask the master about a DID', master('lookup')],
       ['master join', 'become a member of a bootstrap node', master('join')],
       ['master leave', 'be a member of no master', master('leave')],

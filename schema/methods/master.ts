@@ -75,6 +75,28 @@ export const masterMethods = {
     errors: ['Conflict', 'Unavailable'],
     examples: [],
   }),
+  'master.providerStats': defineMethod({
+    summary: 'Add up, on a bootstrap node, how often its members captured something from which provider.',
+    access: 'owner',
+    params: NoParams,
+    result: z.object({
+      /** The most used first; `other` is every source that the program does not know by name. */
+      items: z.array(
+        z.object({
+          provider: z.string(),
+          /** Nodes that say so. What a node says is its own word. */
+          nodes: z.int(),
+          attempts: z.int(),
+          created: z.int(),
+          updated: z.int(),
+          unchanged: z.int(),
+          failed: z.int(),
+        }),
+      ),
+    }),
+    errors: ['Conflict', 'Unavailable'],
+    examples: [],
+  }),
   'master.lookup': defineMethod({
     summary:
       'Ask the master about a person, by DID or, signed in, by petname; only what they signed is shown.',

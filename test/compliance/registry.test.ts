@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readMembershipEntry } from '../../crdt/membership-entry.ts'
+import { encodeDid } from '../../daemon/identity/did.ts'
 import { privateKeyOfSeed, publicKeyBytes } from '../../daemon/identity/ed25519.ts'
+import { issueProviderStats } from '../../daemon/identity/provider-stats.ts'
 import { MasterDatabase } from '../../daemon/master/database.ts'
 import { EmbeddedPostgres } from '../../daemon/master/embedded-postgres.ts'
 import { provesConsistency, provesInclusion } from '../../daemon/master/log/merkle-proof.ts'
@@ -38,6 +41,15 @@ function inPostgres(): Made & { registry: PostgresRegistry } {
   return {
     registry: new PostgresRegistry({ database, instanceKey: INSTANCE, now: Date.now }),
     close: () => database.close(),
+  }
+}
+
+async function inPostgresNow<T>(work: (made: ReturnType<typeof inPostgres>) => Promise<T>): Promise<T> {
+  const made = inPostgres()
+  try {
+    return await work(made)
+  } finally {
+    await made.close()
   }
 }
 
@@ -248,6 +260,39 @@ describe.each([
     const later = { generation: head.generation, size: head.size + 1 }
     expect((await registry.witness(later, [])).consistency).toBeNull()
     expect((await registry.witness({ ...later, generation: 99 }, [])).consistency).toBeNull()
+  })
+
+  it('keeps the newest counts of a node, which hold nothing but counts', async () => {
+    const node = privateKeyOfSeed(new Uint8Array(createHash('sha256').update(`node ${people++}`).digest()))
+    const did = encodeDid(publicKeyBytes(node))
+    const of = (sequence: number, provider = 'chatgpt', attempts = 3) => {
+      const counts = [{ provider, attempts, created: 2, updated: 1, unchanged: 0, failed: 0 }]
+      return issueProviderStats(node, { sequence, counts })
+    }
+    expect(await registry.put('stats', of(2))).toBe('stored')
+    expect(await registry.put('stats', of(1, 'claude'))).toBe('stale')
+    expect(await registry.put('stats', of(3, 'chatgpt', 4))).toBe('stored')
+    expect((await registry.find(did))?.records).toEqual([{ kind: 'stats', bytes: of(3, 'chatgpt', 4) }])
+    const many = Array.from({ length: LIMITS.statsProviders + 1 }, (_, n) => ({
+      ...{ provider: `p${n}`, attempts: 1, created: 1, updated: 0, unchanged: 0, failed: 0 },
+    }))
+    const changed = Uint8Array.from(of(4))
+    changed[changed.length - 1]! ^= 1
+    for (const bytes of [
+      of(4, 'https://chatgpt.com/share/1'),
+      of(4, 'A Title'),
+      of(4, 'chatgpt', -1),
+      of(4, 'chatgpt', LIMITS.statsCount + 1),
+      issueProviderStats(node, { sequence: 4, counts: many }),
+      issueProviderStats(node, { sequence: 4, counts: [many[0]!, many[0]!] }),
+      changed,
+    ])
+      expect(await failureOf(registry.put('stats', bytes))).toMatchObject({ code: 'InvalidParams' })
+    const summed = await inPostgresNow(({ registry: local }) => local.providerStats())
+    expect(summed.find(({ provider }) => provider === 'chatgpt')).toMatchObject({
+      attempts: expect.any(Number),
+    })
+    expect(summed.map(({ provider }) => provider)).not.toContain('claude')
   })
 
   it('refuses what is too large', async () => {

@@ -1,6 +1,6 @@
 import type { Invocation } from '../command.ts'
 import { methodCommand } from '../method-command.ts'
-import { generationView, lookupView, masterView, membershipView } from '../views/master.ts'
+import { generationView, lookupView, masterView, membershipView, statsView } from '../views/master.ts'
 
 const lookup = methodCommand('master.lookup', { view: lookupView })
 
@@ -8,6 +8,7 @@ export const masterCommands = {
   status: methodCommand('master.status', { view: masterView }),
   join: methodCommand('master.join', { view: membershipView }),
   leave: methodCommand('master.leave', { view: membershipView }),
+  stats: methodCommand('master.providerStats', { view: statsView }),
   'new-generation': methodCommand('master.newGeneration', { view: generationView }),
   lookup: {
     ...lookup,

@@ -43,6 +43,16 @@ export function generationView({ generation, size }: Result<'master.newGeneratio
   return `The log was begun anew: generation ${generation}, ${count(size, 'record')}. Members publish theirs again.\n`
 }
 
+export function statsView({ items }: Result<'master.providerStats'>, style: Style): string {
+  if (items.length === 0) return 'No member has told any counts.\n'
+  const rows = items.map(({ provider, nodes, attempts, created, updated, unchanged, failed }) => [
+    oneLine(provider),
+    ...[nodes, attempts, created, updated, unchanged, failed].map(String),
+  ])
+  const head = ['PROVIDER', 'NODES', 'CAPTURES', 'NEW', 'CHANGED', 'SAME', 'FAILED']
+  return table(head, rows, style)
+}
+
 export function lookupView({ did, displayName, devices }: Result<'master.lookup'>, style: Style): string {
   const who = facts(
     [

@@ -84,6 +84,7 @@ beforeEach(() => {
     master: {
       status: async () => ({ role: 'solo', state: 'none', waiting: 0 }),
       find: async () => undefined,
+      providerStats: async () => ({ items: [] }),
       newGeneration: async () => ({ generation: 1, size: 0 }),
     },
     counters: () => ({ 'rpc.calls.node.status': 1 }),
