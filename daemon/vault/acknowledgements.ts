@@ -70,6 +70,13 @@ export class Acknowledgements {
       .filter((member) => !this.#authority.isTakenOut(member.device) && this.#isPresent(member, now))
   }
 
+  /** There are other devices, and none of them was seen in that time. */
+  isAlone(now: number): boolean {
+    const isOther = ({ device }: StoredMember) =>
+      Buffer.compare(device, this.#own) !== 0 && !this.#authority.isTakenOut(device)
+    return this.#members.list().some(isOther) && !this.present(now).some(isOther)
+  }
+
   /** The logs of the space, with how far each of the devices that are counted on holds them. */
   stableLogs(now: number): StableLog[] {
     const devices = this.present(now).map(
@@ -104,8 +111,8 @@ export class Acknowledgements {
 
   #isPresent({ device, knownSince }: StoredMember, now: number): boolean {
     if (Buffer.compare(device, this.#own) === 0) return true
-    const presence = this.#sql.get<{ last_seen_at: number }>(
-      'SELECT last_seen_at FROM device_presence WHERE device = ?',
+    const presence = this.#sql.get<{ last: number }>(
+      'SELECT max(last_seen_at, ifnull(in_sync_at, 0)) AS last FROM device_presence WHERE device = ?',
       [device],
     )
     const stamps = this.#logs
@@ -113,7 +120,7 @@ export class Acknowledgements {
       .filter((log) => Buffer.compare(log.device, device) === 0)
       // A stamp that is ahead of time says nothing of when it was made.
       .map((log) => this.stampAt(log.ref, this.#heldUpTo(log))?.ms ?? 0)
-    const seen = Math.max(knownSince, presence?.last_seen_at ?? 0, ...stamps)
+    const seen = Math.max(knownSince, presence?.last ?? 0, ...stamps)
     return seen >= now - LIMITS.deviceAwayMs
   }
 

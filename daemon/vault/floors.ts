@@ -53,6 +53,8 @@ export class Floors {
 
   /** One step: keeps to a floor that another device proposed, lets go of what it allows, or proposes the next. */
   step(): void {
+    // Two that never meet would each end the other's logs, and never be one again.
+    if (this.#acknowledgements.isAlone(this.#vault.now())) return
     const floor = this.latest()
     const [highest] = this.#proposals()
     if (floor && !this.#isApplied(floor)) {

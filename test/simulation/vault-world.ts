@@ -143,7 +143,8 @@ export class VaultWorld implements Disposable {
       for (const replica of this.replicas)
         for (let writes = this.#fates.integer(4); writes > 0; writes--) this.#write(replica)
       this.#time += days * DAY
-      for (let round = 0; round < 3; round++) {
+      // Several may propose a floor at once: then they all have to hear of the one that counts.
+      for (let round = 0; round < 5; round++) {
         this.#write(this.#fates.pick(others))
         this.#meetAll(others)
         for (const replica of others) await this.#upkeep(replica)

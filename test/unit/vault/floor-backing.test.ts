@@ -220,3 +220,31 @@ describe('floors that nothing speaks for', () => {
     expect(digestOf(a)).toBe(digestOf(b))
   })
 })
+
+test('two that were each alone for long end nothing of the other, and are one again when they meet', async () => {
+  using two = pairedVaults(2)
+  const [a, b] = two.vaults as [PairedVault, PairedVault]
+  put(a, insert('kept'), insert('gone'), { kind: 'DELETE', entity: 'Conversation', key: 'gone' })
+  meet(a, b)
+  for (const vault of [a, b]) await upkeep(vault)
+  meet(a, b)
+  for (const [n, vault] of [a, b, a, b].entries()) {
+    later([a, b], 60 * DAY)
+    put(vault, insert(`c${n}`))
+    await upkeep(vault)
+  }
+  for (const { vault } of [a, b]) {
+    expect(vault.appliedFloor).toBe('')
+    expect(vault.all('SELECT 1 FROM floors')).toEqual([])
+  }
+  meet(a, b)
+  for (const vault of [a, b]) expect(keys(vault)).toEqual(['c0', 'c1', 'c2', 'c3', 'kept'])
+  expect(digestOf(a)).toBe(digestOf(b))
+  // Together they forget.
+  for (let round = 0; round < 4; round++) {
+    for (const vault of [a, b]) await upkeep(vault)
+    meet(a, b)
+  }
+  for (const { vault } of [a, b]) expect(vault.appliedFloor).not.toBe('')
+  expect(digestOf(a)).toBe(digestOf(b))
+})
