@@ -6,6 +6,7 @@ import type { AuthChallenges } from './identity/auth-challenges.ts'
 import type { AuthGateway } from './identity/auth-gateway.ts'
 import type { MasterMembership } from './master/master-membership.ts'
 import type { MasterService } from './master/master-service.ts'
+import type { SystemPalette } from './master/system-palette.ts'
 import type { Network } from './network/network.ts'
 import type { PairingService } from './pairing/pairing-service.ts'
 import type { PeersService } from './peers/peers-service.ts'
@@ -40,6 +41,7 @@ export interface NodeContext {
   readonly peers: PeersService
   readonly network: Pick<Network, 'peerId' | 'state'>
   readonly master: Pick<MasterService, 'status' | 'find' | 'newGeneration' | 'providerStats'>
+  readonly palette: Pick<SystemPalette, 'commands' | 'actions' | 'setCommand' | 'setAction' | 'remove'>
   readonly membership: MasterMembership
   readonly backups: Pick<Backups, 'create' | 'verify' | 'restore'>
   revokeDevice(did: string, params: Params<'devices.revoke'>): Promise<Result<'devices.revoke'>>

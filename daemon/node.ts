@@ -25,6 +25,7 @@ import { masterMembership } from './master/master-membership.ts'
 import { MasterService } from './master/master-service.ts'
 import { documentsOf, Registration } from './master/registration.ts'
 import { StatsReporter } from './master/stats-reporter.ts'
+import { SystemPalette } from './master/system-palette.ts'
 import { Metrics } from './metrics.ts'
 import { createNetwork } from './network/libp2p-network.ts'
 import { NetworkSwitch } from './network/network-switch.ts'
@@ -398,6 +399,12 @@ async function start(
     },
     network,
     master,
+    palette: new SystemPalette({
+      folder: join(paths.home, 'master'),
+      nodeKey: privateKeyOfSeed(nodeSeedOfHome(paths)),
+      master,
+      now,
+    }),
     membership: masterMembership(config, master, () => void registerAll(users, registration, syncLog)),
     backups: new Backups({
       users,

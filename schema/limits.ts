@@ -321,6 +321,9 @@ export const LIMITS = {
   statsProviders: 64,
   statsCount: 1_000_000_000,
   providerStatsMs: 30_000,
+  /** Entries of each kind in an instance's palette, which fits into one record; how long a list waits for the master; ms. */
+  paletteEntries: 24,
+  paletteMs: 2_000,
   /** Records whose place in the log is asked for at once: 128 proofs fit into one frame. */
   witnessLeaves: 128,
   /** A call to a master, with the dial. */

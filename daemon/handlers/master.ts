@@ -7,8 +7,9 @@ import type { NodeContext } from '../node-context.ts'
 export function masterHandlers({
   master,
   membership,
+  palette,
   peers,
-}: Pick<NodeContext, 'master' | 'membership'> & {
+}: Pick<NodeContext, 'master' | 'membership' | 'palette'> & {
   readonly peers: Pick<NodeContext['peers'], 'person'>
 }): Pick<Handlers, Extract<keyof Handlers, `master.${string}`>> {
   return {
@@ -16,6 +17,24 @@ export function masterHandlers({
     'master.join': ({ address }) => membership.join(address),
     'master.leave': () => membership.leave(),
     'master.newGeneration': () => master.newGeneration(),
+    'master.commands.list': (_params, { signal }) => palette.commands(signal),
+    'master.commands.set': async (command) => {
+      await palette.setCommand(command)
+      return { trigger: command.trigger }
+    },
+    'master.commands.remove': async ({ trigger }) => {
+      await palette.remove('commands', trigger)
+      return { trigger }
+    },
+    'master.actions.list': (_params, { signal }) => palette.actions(signal),
+    'master.actions.set': async (action) => {
+      await palette.setAction(action)
+      return { trigger: action.trigger }
+    },
+    'master.actions.remove': async ({ trigger }) => {
+      await palette.remove('actions', trigger)
+      return { trigger }
+    },
     'master.providerStats': () => master.providerStats(),
     'master.lookup': async ({ did: text }, { signal, session }) => {
       const did = await peers.person(session?.did, text)

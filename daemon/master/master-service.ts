@@ -150,6 +150,17 @@ export class MasterService {
     return { items: await side.providerStats() }
   }
 
+  /** Peer id of the bootstrap node this one is a member of. */
+  get instancePeerId(): string | undefined {
+    return this.#place.join?.peerId
+  }
+
+  /** Keeps what this bootstrap node signed itself. @throws as `Registry.put` */
+  async putOwn(kind: RecordKind, bytes: Uint8Array): Promise<void> {
+    if (!this.#link) throw new VivimError('Unavailable')
+    await this.#link.side.put(kind, bytes)
+  }
+
   /** For `master.status`. */
   async status(): Promise<Result<'master.status'>> {
     const { role, join: address } = this.#place

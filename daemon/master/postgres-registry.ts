@@ -2,7 +2,8 @@ import type { KeyObject } from 'node:crypto'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { Result } from '../../schema/methods/index.ts'
-import { isDid } from '../identity/did.ts'
+import { encodeDid, isDid } from '../identity/did.ts'
+import { publicKeyBytes } from '../identity/ed25519.ts'
 import { readMemberDocument } from '../identity/member-document.ts'
 import { readProviderStats } from '../identity/provider-stats.ts'
 import { readUserRecord } from '../identity/user-record.ts'
@@ -71,6 +72,7 @@ const QUOTAS: Record<Exclude<RecordKind, 'user'>, { readonly most: number; reado
   entry: { most: LIMITS.registryEntries, of: 'entries of a DID log' },
   sealed: { most: LIMITS.registrySealed, of: 'sealed records' },
   stats: { most: 1, of: 'records of counts' },
+  palette: { most: 1, of: 'palettes' },
 }
 
 export interface PostgresRegistryOptions {
@@ -95,6 +97,8 @@ export class PostgresRegistry implements Registry {
    */
   async put(kind: RecordKind, bytes: Uint8Array, signal?: AbortSignal): Promise<PutOutcome> {
     const record = checkedRecord({ kind, bytes })
+    if (kind === 'palette' && record.did !== encodeDid(publicKeyBytes(this.#options.instanceKey)))
+      throw new VivimError('Forbidden', 'A palette is signed by the instance itself.', { field: 'record' })
     const work = this.#options.database.transaction(async (query): Promise<PutOutcome> => {
       const signer = signerOf(record)
       if (signer && isTakenOut(signer, await entriesOf(query, record.did)))

@@ -8,6 +8,7 @@ import { LIMITS } from '../../schema/limits.ts'
 import { isDid } from '../identity/did.ts'
 import { readMemberDocument } from '../identity/member-document.ts'
 import { rootVerifier } from '../identity/member-reader.ts'
+import { readPalette } from '../identity/palette-record.ts'
 import { readProviderStats } from '../identity/provider-stats.ts'
 import { readSealedRecord } from '../identity/sealed-record.ts'
 import { readUserRecord } from '../identity/user-record.ts'
@@ -15,9 +16,9 @@ import { leafHash } from './log/merkle-tree.ts'
 
 /**
  * What a registry keeps: who a person is, a device's member document, an entry of a DID log, what is sealed for the
- * person's devices, and what a node counts.
+ * person's devices, what a node counts, and the palette of the instance.
  */
-export const RECORD_KINDS = ['user', 'device', 'entry', 'sealed', 'stats'] as const
+export const RECORD_KINDS = ['user', 'device', 'entry', 'sealed', 'stats', 'palette'] as const
 export type RecordKind = (typeof RECORD_KINDS)[number]
 
 export interface SignedRecord {
@@ -57,6 +58,10 @@ const READERS: Record<RecordKind, (bytes: Uint8Array) => About | undefined> = {
   stats: (bytes) => {
     const stats = readProviderStats(bytes)
     return stats && { did: stats.did, subject: '', sequence: stats.sequence }
+  },
+  palette: (bytes) => {
+    const palette = readPalette(bytes)
+    return palette && { did: palette.did, subject: '', sequence: palette.sequence }
   },
 }
 

@@ -45,7 +45,14 @@ export type Answer =
 
 /** Numbers on the wire; added to, never renumbered. */
 const QUESTION = { ping: 1, find: 2, witness: 7 } as const
-const PUT: Readonly<Record<RecordKind, number>> = { user: 3, device: 4, entry: 5, sealed: 6, stats: 8 }
+const PUT: Readonly<Record<RecordKind, number>> = {
+  user: 3,
+  device: 4,
+  entry: 5,
+  sealed: 6,
+  stats: 8,
+  palette: 9,
+}
 const ANSWER = { pong: 1, put: 2, devices: 3, found: 4, refused: 5, records: 6, witness: 7 } as const
 const OUTCOMES: readonly PutOutcome[] = ['stored', 'stale']
 const LONGEST_DID = 100

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { SystemAction, SystemCommand } from '../system-palette.ts'
 import { defineMethod, Millis, NoParams, Person } from './method.ts'
 
 const MasterLogReport = z.object({
@@ -96,6 +97,74 @@ export const masterMethods = {
     }),
     errors: ['Conflict', 'Unavailable'],
     examples: [],
+  }),
+  'master.commands.list': defineMethod({
+    summary: 'List the commands of the palette: those shipped, with what the operator of the master changed.',
+    access: 'owner',
+    params: NoParams,
+    result: z.object({
+      items: z.array(
+        SystemCommand.extend({
+          /** The one method that it stands for; calling it is up to the caller. */
+          method: z.string(),
+        }),
+      ),
+    }),
+    errors: [],
+    examples: [{ title: 'All', params: {} }],
+  }),
+  'master.commands.set': defineMethod({
+    summary:
+      'Put a command into the palette of the instance, or in the place of one with that trigger; on its bootstrap node.',
+    access: 'owner',
+    params: SystemCommand,
+    result: z.object({ trigger: z.string() }),
+    errors: ['Conflict', 'Exhausted', 'TooLarge', 'Unavailable', 'InvalidParams'],
+    examples: [],
+    positional: ['trigger'],
+  }),
+  'master.commands.remove': defineMethod({
+    summary: 'Take a command out of the palette of the instance; on its bootstrap node.',
+    access: 'owner',
+    params: z.strictObject({ trigger: z.string().max(40) }),
+    result: z.object({ trigger: z.string() }),
+    errors: ['Conflict', 'NotFound', 'Unavailable'],
+    examples: [],
+    positional: ['trigger'],
+  }),
+  'master.actions.list': defineMethod({
+    summary: 'List the actions of the palette: those shipped, with what the operator of the master changed.',
+    access: 'owner',
+    params: NoParams,
+    result: z.object({
+      items: z.array(
+        SystemAction.extend({
+          /** The one method that it stands for; calling it is up to the caller. */
+          method: z.string(),
+        }),
+      ),
+    }),
+    errors: [],
+    examples: [{ title: 'All', params: {} }],
+  }),
+  'master.actions.set': defineMethod({
+    summary:
+      'Put an action into the palette of the instance, or in the place of one with that trigger; on its bootstrap node.',
+    access: 'owner',
+    params: SystemAction,
+    result: z.object({ trigger: z.string() }),
+    errors: ['Conflict', 'Exhausted', 'TooLarge', 'Unavailable', 'InvalidParams'],
+    examples: [],
+    positional: ['trigger'],
+  }),
+  'master.actions.remove': defineMethod({
+    summary: 'Take an action out of the palette of the instance; on its bootstrap node.',
+    access: 'owner',
+    params: z.strictObject({ trigger: z.string().max(40) }),
+    result: z.object({ trigger: z.string() }),
+    errors: ['Conflict', 'NotFound', 'Unavailable'],
+    examples: [],
+    positional: ['trigger'],
   }),
   'master.lookup': defineMethod({
     summary:

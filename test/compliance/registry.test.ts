@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
+import { createHash, type KeyObject } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readMembershipEntry } from '../../crdt/membership-entry.ts'
 import { encodeDid } from '../../daemon/identity/did.ts'
 import { privateKeyOfSeed, publicKeyBytes } from '../../daemon/identity/ed25519.ts'
+import { issuePalette, NO_CHANGES } from '../../daemon/identity/palette-record.ts'
 import { issueProviderStats } from '../../daemon/identity/provider-stats.ts'
 import { MasterDatabase } from '../../daemon/master/database.ts'
 import { EmbeddedPostgres } from '../../daemon/master/embedded-postgres.ts'
@@ -15,6 +16,7 @@ import { REGISTRY_PROTOCOL, REGISTRY_STREAM } from '../../daemon/master/registry
 import { serveRegistry } from '../../daemon/master/registry-server.ts'
 import { RemoteRegistry } from '../../daemon/master/remote-registry.ts'
 import { LIMITS } from '../../schema/limits.ts'
+import type { SystemCommand } from '../../schema/system-palette.ts'
 import { Person } from '../unit/master/people.ts'
 import { eventually, failureOf, recordingLog, Temporary } from '../unit/master/temporary.ts'
 import { TestNetworks } from '../unit/network/test-networks.ts'
@@ -293,6 +295,30 @@ describe.each([
       attempts: expect.any(Number),
     })
     expect(summed.map(({ provider }) => provider)).not.toContain('claude')
+  })
+
+  it('keeps the palette that the instance itself signed, the newest alone, and no other', async () => {
+    const of = (key: KeyObject, sequence: number, label: string, actionCode = 'search') => {
+      const command = { trigger: 'find', label, actionCode, scope: 'global' } as SystemCommand
+      return issuePalette(key, { sequence, changes: { ...NO_CHANGES, commands: [command] } })
+    }
+    const sequence = Date.now() + people++
+    const own = encodeDid(publicKeyBytes(INSTANCE))
+    const other = privateKeyOfSeed(new Uint8Array(32).fill(77))
+    expect(await registry.put('palette', of(INSTANCE, sequence, 'Find'))).toBe('stored')
+    expect(await registry.put('palette', of(INSTANCE, sequence, 'Other'))).toBe('stale')
+    expect(await failureOf(registry.put('palette', of(other, sequence + 9, 'Evil')))).toMatchObject({
+      code: 'Forbidden',
+    })
+    for (const bytes of [
+      of(INSTANCE, sequence + 9, ''),
+      of(INSTANCE, sequence + 9, 'x', 'node.shutdown'),
+      of(INSTANCE, sequence + 9, 'x', 'constructor'),
+    ])
+      expect(await failureOf(registry.put('palette', bytes))).toMatchObject({ code: 'InvalidParams' })
+    expect((await registry.find(own))?.records).toEqual([
+      { kind: 'palette', bytes: of(INSTANCE, sequence, 'Find') },
+    ])
   })
 
   it('refuses what is too large', async () => {

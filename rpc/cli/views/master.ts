@@ -43,6 +43,25 @@ export function generationView({ generation, size }: Result<'master.newGeneratio
   return `The log was begun anew: generation ${generation}, ${count(size, 'record')}. Members publish theirs again.\n`
 }
 
+export function commandsView({ items }: Result<'master.commands.list'>, style: Style): string {
+  const rows = items.map(({ trigger, label, scope, method }) => [
+    `/${trigger}`,
+    oneLine(label),
+    scope,
+    method,
+  ])
+  return table(['COMMAND', 'DOES', 'WHERE', 'METHOD'], rows, style)
+}
+
+export function actionsView({ items }: Result<'master.actions.list'>, style: Style): string {
+  const rows = items.map(({ trigger, label, method }) => [trigger, oneLine(label), method])
+  return table(['ACTION', 'DOES', 'METHOD'], rows, style)
+}
+
+export function paletteChangedView({ trigger }: Result<'master.commands.set'>): string {
+  return `Changed: ${trigger}. Members see it when they next ask.\n`
+}
+
 export function statsView({ items }: Result<'master.providerStats'>, style: Style): string {
   if (items.length === 0) return 'No member has told any counts.\n'
   const rows = items.map(({ provider, nodes, attempts, created, updated, unchanged, failed }) => [

@@ -81,6 +81,13 @@ beforeEach(() => {
       join: async (address) => ({ role: 'member', joined: address, waiting: 0 }),
       leave: async () => ({ role: 'solo', waiting: 0 }),
     },
+    palette: {
+      commands: async () => ({ items: [] }),
+      actions: async () => ({ items: [] }),
+      setCommand: async () => {},
+      setAction: async () => {},
+      remove: async () => {},
+    },
     master: {
       status: async () => ({ role: 'solo', state: 'none', waiting: 0 }),
       find: async () => undefined,

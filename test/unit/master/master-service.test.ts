@@ -11,6 +11,7 @@ import { SOCKET_NUMBER } from '../../../daemon/master/embedded/socket-folder.ts'
 import { readJoinAddress } from '../../../daemon/master/join-address.ts'
 import type { MasterMembership } from '../../../daemon/master/master-membership.ts'
 import { MasterService, type MasterServiceOptions } from '../../../daemon/master/master-service.ts'
+import type { SystemPalette } from '../../../daemon/master/system-palette.ts'
 import { METHODS } from '../../../schema/methods/index.ts'
 import { type TestNetwork, TestNetworks } from '../network/test-networks.ts'
 import { Person } from './people.ts'
@@ -304,6 +305,7 @@ describe('master.lookup', () => {
     await eventually('it is published', async () => (await waiting(service)) === 0)
     const lookup = (did: string) =>
       masterHandlers({
+        palette: {} as SystemPalette,
         membership: {} as MasterMembership,
         master: service,
         peers: { person: async (_did, text) => text },
