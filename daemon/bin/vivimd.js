@@ -31,6 +31,7 @@ async function runHere() {
  * - A fixed mmap threshold: the one that adapts leaves large buffers on the heap, which then cannot shrink.
  * - A small young generation: its two halves are resident once they were filled, 16 MB each by default.
  * - An old generation that is collected when it has grown by half, not when it is four times what was in use.
+ * - The collector can be called, for threads of users that fall idle.
  */
 function startFrugally() {
   const isNode = process.argv[2] === 'start' && process.argv.includes('--foreground')
@@ -48,6 +49,7 @@ function startFrugally() {
       process.execPath,
       `${flag}=4`,
       '--heap-growing-percent=50',
+      '--expose-gc',
       ...process.execArgv,
       stub,
       ...process.argv.slice(2),

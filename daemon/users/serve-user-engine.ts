@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { VivimError } from '../../schema/errors.ts'
 import type { Params } from '../../schema/methods/index.ts'
+import { IdleMemory } from './idle-memory.ts'
 import type { UserEngine } from './user-engine.ts'
 import type { EngineListeners, OpenUserEngine, UserEngineOptions } from './user-engine-options.ts'
 import { describeError, type FromEngine, type ToEngine, transferables } from './user-messages.ts'
@@ -39,12 +40,18 @@ class EngineService {
   readonly #send: (message: FromEngine) => void
   readonly #onClosed: () => void
   readonly #calls = new Map<number, AbortController>()
+  readonly #memory: IdleMemory
   #closing = false
 
   constructor(engine: UserEngine, send: (message: FromEngine) => void, onClosed: () => void) {
     this.#engine = engine
     this.#send = send
     this.#onClosed = onClosed
+    this.#memory = new IdleMemory({
+      isBusy: () => this.#calls.size > 0 || this.#worksOn(),
+      collect: globalThis.gc,
+      now: () => performance.now(),
+    })
   }
 
   handle(message: ToEngine): void {
@@ -62,6 +69,7 @@ class EngineService {
     } catch (error) {
       this.#send({ type: 'failure', id, ...describeError(error) })
     }
+    if (message.type !== 'probe') this.#memory.used()
   }
 
   #valueOf(message: Extract<ToEngine, { id: number }>): unknown {
@@ -91,9 +99,19 @@ class EngineService {
     }
   }
 
+  /** A damaged database cannot tell: its thread is left alone. */
+  #worksOn(): boolean {
+    try {
+      return this.#engine.busy
+    } catch {
+      return true
+    }
+  }
+
   async #close(): Promise<void> {
     if (this.#closing) return
     this.#closing = true
+    this.#memory.close()
     for (const call of this.#calls.values()) call.abort(new VivimError('UserUnavailable'))
     try {
       await this.#engine.close()

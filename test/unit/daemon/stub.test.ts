@@ -122,7 +122,7 @@ describe.each(nodes)('the stub on %s', (_, node) => {
     const { pid, stdout, stderr } = run(node, stub, 'start', '--foreground', 'two words')
     const told = JSON.parse(stdout)
     expect(told).toMatchObject({
-      execArgv: ['--max-semi-space-size=4', '--heap-growing-percent=50'],
+      execArgv: ['--max-semi-space-size=4', '--heap-growing-percent=50', '--expose-gc'],
       arenas: '1',
       rest: ['--foreground', 'two words'],
     })
