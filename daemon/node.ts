@@ -9,6 +9,7 @@ import { listenOnSocket } from '../rpc/socket-server.ts'
 import type { RpcLog } from '../rpc/types.ts'
 import { authServices } from './auth-services.ts'
 import { Backups } from './backup/backups.ts'
+import { deleteUser, removeEnded } from './delete-user.ts'
 import { deviceNamed, nameDevices } from './device-names.ts'
 import { givenRootKey } from './given-root-key.ts'
 import { nodeMethodHandlers, userCallHandler } from './handlers/index.ts'
@@ -21,6 +22,7 @@ import { Lifecycle, type LifecycleLog } from './lifecycle.ts'
 import { ANY_ADDRESS } from './listen-address.ts'
 import { acquireDataLock } from './lock.ts'
 import { startMailboxes } from './mailbox/start-mailboxes.ts'
+import { isEnded } from './master/ended-accounts.ts'
 import { masterMembership } from './master/master-membership.ts'
 import { MasterService } from './master/master-service.ts'
 import { documentsOf, Registration } from './master/registration.ts'
@@ -206,7 +208,11 @@ async function start(
         replicate,
         openVault: (did) => users.openVault(did),
         ifOpen: (did) => (action, params) => users.replicateIfOpen(did, action, params),
-        lookUp: async (did) => documentsOf(await master.find(did)),
+        lookUp: async (did) => {
+          const entry = await master.find(did)
+          if (entry && isEnded(entry.records)) removeEnded({ users, gateway: auth.gateway }, did, syncLog)
+          return documentsOf(entry)
+        },
         onDocument: (keys, document) => registration.publish(keys, document, displayNameOf(users, keys.did)),
         onMembers: (keys, { count, documents, takenOut }) => {
           users.noteDevices(keys.did, count)
@@ -391,6 +397,7 @@ async function start(
       await keepInStep(await users.keysOf(did))
       return revokeDevice({ users, sync, now }, did, params)
     },
+    deleteUser: (params) => deleteUser({ users, gateway: auth.gateway, master, now }, params),
     resolveFork: async (did, { number, hash, ...given }) => {
       const rootKey = await givenRootKey(users, did, given)
       await keepInStep(await users.keysOf(did))

@@ -321,6 +321,8 @@ export const LIMITS = {
   statsProviders: 64,
   statsCount: 1_000_000_000,
   providerStatsMs: 30_000,
+  /** After an account ended; ms. */
+  masterVacuumMs: 5_000,
   /** Entries of each kind in an instance's palette, which fits into one record; how long a list waits for the master; ms. */
   paletteEntries: 24,
   paletteMs: 2_000,

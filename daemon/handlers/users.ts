@@ -8,7 +8,7 @@ type UsersHandlers = Pick<
   'users.create' | 'users.list' | 'users.delete' | 'users.repair' | 'users.lock'
 >
 
-export function usersHandlers({ users, gateway }: NodeContext): UsersHandlers {
+export function usersHandlers({ users, gateway, deleteUser }: NodeContext): UsersHandlers {
   return {
     'users.create': (params) => users.createUser(params),
     'users.list': ({ limit, cursor }) => {
@@ -21,13 +21,9 @@ export function usersHandlers({ users, gateway }: NodeContext): UsersHandlers {
         nextCursor: last && start + limit < all.length ? cursorOf(last) : null,
       }
     },
-    'users.delete': async ({ did, confirm }) => {
-      if (confirm !== did)
-        throw new VivimError('InvalidParams', 'To delete a user, repeat their DID.', { field: 'confirm' })
-      const deleted = users.deleteUserDatabase(did)
-      gateway.endUser(did)
-      await deleted
-      return { did, deleted: true }
+    'users.delete': async (params) => {
+      await deleteUser(params)
+      return { did: params.did, deleted: true }
     },
     'users.repair': async ({ did, confirm, passphrase }) => {
       if (confirm !== did)

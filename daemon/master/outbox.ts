@@ -68,9 +68,13 @@ export class Outbox {
     for (const [name, present] of this.#records) if (present === record) this.#drop([name])
   }
 
-  /** Drops what waits about a person. */
+  /** Drops what waits about a person, but that their account has ended. */
   forget(did: string): void {
-    this.#drop([...this.#records].filter(([, record]) => record.did === did).map(([name]) => name))
+    this.#drop(
+      [...this.#records]
+        .filter(([, { did: whose, kind }]) => whose === did && kind !== 'tombstone')
+        .map(([name]) => name),
+    )
   }
 
   #drop(names: readonly string[]): void {

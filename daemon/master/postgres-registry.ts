@@ -8,6 +8,7 @@ import { readMemberDocument } from '../identity/member-document.ts'
 import { readProviderStats } from '../identity/provider-stats.ts'
 import { readUserRecord } from '../identity/user-record.ts'
 import type { MasterDatabase, Query, QueryResult } from './database.ts'
+import { insistOnAccount, withdraw } from './ended-accounts.ts'
 import { signHead } from './log/signed-head.ts'
 import { append, beginGeneration, type LogState, prove, readState } from './log/stored-log.ts'
 import {
@@ -73,6 +74,7 @@ const QUOTAS: Record<Exclude<RecordKind, 'user'>, { readonly most: number; reado
   sealed: { most: LIMITS.registrySealed, of: 'sealed records' },
   stats: { most: 1, of: 'records of counts' },
   palette: { most: 1, of: 'palettes' },
+  tombstone: { most: 1, of: 'ends of an account' },
 }
 
 export interface PostgresRegistryOptions {
@@ -86,6 +88,7 @@ export interface PostgresRegistryOptions {
 /** The registry in the master's PostgreSQL, with the log of all that it accepted. */
 export class PostgresRegistry implements Registry {
   readonly #options: PostgresRegistryOptions
+  #vacuum: NodeJS.Timeout | undefined
 
   constructor(options: PostgresRegistryOptions) {
     this.#options = options
@@ -93,23 +96,26 @@ export class PostgresRegistry implements Registry {
 
   /**
    * @throws also VivimError `Exhausted` when the person has as many such records as a master keeps, `Forbidden` when the
-   * device that signed it was taken out
+   * device that signed it was taken out, or the account has ended
    */
   async put(kind: RecordKind, bytes: Uint8Array, signal?: AbortSignal): Promise<PutOutcome> {
     const record = checkedRecord({ kind, bytes })
     if (kind === 'palette' && record.did !== encodeDid(publicKeyBytes(this.#options.instanceKey)))
       throw new VivimError('Forbidden', 'A palette is signed by the instance itself.', { field: 'record' })
     const work = this.#options.database.transaction(async (query): Promise<PutOutcome> => {
+      await insistOnAccount(query, record)
       const signer = signerOf(record)
       if (signer && isTakenOut(signer, await entriesOf(query, record.did)))
         throw new VivimError('Forbidden', 'A device signed it that was taken out.', { field: 'record' })
       if (!(await this.#upsert(query, record))) return 'stale'
+      if (kind === 'tombstone') await withdraw(query, record.did)
       // The last that is locked, and the same for everybody: who holds it waits for nobody.
       const state = await readState(query, true)
       if (state.generation === 0) await this.#rebuild(query, 1)
       else await append(query, state, [leafOf(record)])
       return 'stored'
     })
+    if (kind === 'tombstone') work.then(() => this.#vacuumSoon()).catch(() => {})
     return until(work, signal)
   }
 
@@ -229,6 +235,14 @@ export class PostgresRegistry implements Registry {
         : await query(HAS.other, [did, subject, kind])
     if (present.rows.length > 0) return false
     throw new VivimError('Exhausted', `A master keeps ${most} ${of} of one person.`)
+  }
+
+  /** A name that was deleted leaves the pages of its table too; for many at once. */
+  #vacuumSoon(): void {
+    this.#vacuum ??= setTimeout(() => {
+      this.#vacuum = undefined
+      this.#query('VACUUM users', [], undefined).catch(() => {})
+    }, LIMITS.masterVacuumMs).unref()
   }
 
   /** The device that signed who the person is was taken out since: no sequence of its holds that place. */

@@ -11,14 +11,15 @@ import { rootVerifier } from '../identity/member-reader.ts'
 import { readPalette } from '../identity/palette-record.ts'
 import { readProviderStats } from '../identity/provider-stats.ts'
 import { readSealedRecord } from '../identity/sealed-record.ts'
+import { readTombstone } from '../identity/tombstone.ts'
 import { readUserRecord } from '../identity/user-record.ts'
 import { leafHash } from './log/merkle-tree.ts'
 
 /**
  * What a registry keeps: who a person is, a device's member document, an entry of a DID log, what is sealed for the
- * person's devices, what a node counts, and the palette of the instance.
+ * person's devices, what a node counts, the palette of the instance, and that an account has ended.
  */
-export const RECORD_KINDS = ['user', 'device', 'entry', 'sealed', 'stats', 'palette'] as const
+export const RECORD_KINDS = ['user', 'device', 'entry', 'sealed', 'stats', 'palette', 'tombstone'] as const
 export type RecordKind = (typeof RECORD_KINDS)[number]
 
 export interface SignedRecord {
@@ -62,6 +63,10 @@ const READERS: Record<RecordKind, (bytes: Uint8Array) => About | undefined> = {
   palette: (bytes) => {
     const palette = readPalette(bytes)
     return palette && { did: palette.did, subject: '', sequence: palette.sequence }
+  },
+  tombstone: (bytes) => {
+    const tombstone = readTombstone(bytes)
+    return tombstone && { did: tombstone.did, subject: '', sequence: 0 }
   },
 }
 

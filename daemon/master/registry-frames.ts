@@ -52,6 +52,7 @@ const PUT: Readonly<Record<RecordKind, number>> = {
   sealed: 6,
   stats: 8,
   palette: 9,
+  tombstone: 10,
 }
 const ANSWER = { pong: 1, put: 2, devices: 3, found: 4, refused: 5, records: 6, witness: 7 } as const
 const OUTCOMES: readonly PutOutcome[] = ['stored', 'stale']

@@ -51,16 +51,22 @@ export const usersMethods = {
     examples: [{ title: 'All', params: {} }],
   }),
   'users.delete': defineMethod({
-    summary: "Remove a user's keys and database from this node, for good.",
+    summary:
+      "Remove a user's keys and database from this node, for good; `everywhere` ends the account on all their devices.",
     access: 'owner',
     params: z.strictObject({
       did: Did,
       /** The same DID again. */
       confirm: Did,
-      scope: z.enum(['this-node']).default('this-node'),
+      /** `everywhere`: the root key signs that the account has ended, and devices that learn of it remove the user too. */
+      scope: z.enum(['this-node', 'everywhere']).default('this-node'),
+      /** For `everywhere`: the 24 words. */
+      recoveryPhrase: z.string().min(1).max(1_000).optional(),
+      /** Instead of the words, where this device keeps the root key under it. */
+      passphrase: Passphrase.optional(),
     }),
     result: z.object({ did: z.string(), deleted: z.literal(true) }),
-    errors: ['NotFound', 'InvalidParams'],
+    errors: ['NotFound', 'InvalidParams', 'Unauthorized', 'RateLimited', 'StorageFull'],
     examples: [{ title: 'Remove', params: { did: '$did', confirm: '$did' } }],
     positional: ['did', 'confirm'],
   }),

@@ -297,6 +297,33 @@ describe.each([
     expect(summed.map(({ provider }) => provider)).not.toContain('claude')
   })
 
+  it('forgets a person whose root key ended the account, but for what it signed, and takes nothing more of them', async () => {
+    await registry.put('user', ann.record(1))
+    await registry.put('device', ann.document())
+    await registry.put('sealed', ann.sealed(new Uint8Array(9)))
+    await registry.put('entry', ann.entry(1))
+    for (const bytes of [new Person('Eve').tombstone(ann.did), ann.tombstone(ann.did).slice(1), ann.entry(1)])
+      expect(await failureOf(registry.put('tombstone', bytes))).toMatchObject({ code: 'InvalidParams' })
+    expect(await registry.put('tombstone', ann.tombstone())).toBe('stored')
+    expect(await registry.put('tombstone', ann.tombstone())).toBe('stale')
+    const found = (await registry.find(ann.did))!
+    expect(found).toEqual({
+      did: ann.did,
+      devices: [],
+      records: [
+        { kind: 'entry', bytes: ann.entry(1) },
+        { kind: 'tombstone', bytes: ann.tombstone() },
+      ],
+    })
+    for (const [kind, bytes] of [
+      ['user', ann.record(9)],
+      ['device', ann.document({ sequence: 9 })],
+      ['sealed', ann.sealed(new Uint8Array(9))],
+    ] as const)
+      expect(await failureOf(registry.put(kind, bytes))).toMatchObject({ code: 'Forbidden' })
+    expect(await registry.put('entry', ann.revocation(2, 'phone'))).toBe('stored')
+  })
+
   it('keeps the palette that the instance itself signed, the newest alone, and no other', async () => {
     const of = (key: KeyObject, sequence: number, label: string, actionCode = 'search') => {
       const command = { trigger: 'find', label, actionCode, scope: 'global' } as SystemCommand

@@ -1,5 +1,6 @@
 import { hex } from '../../../crdt/membership.ts'
 import { readMemberDocument } from '../../identity/member-document.ts'
+import { isEnded } from '../ended-accounts.ts'
 import { type CheckedRecord, recordName } from '../record-kinds.ts'
 import { entriesIn, isTakenOut, signerOf } from '../revoked-signers.ts'
 import type { FindingKind } from './findings.ts'
@@ -19,6 +20,8 @@ export function missedIn(
   records: readonly CheckedRecord[],
 ): Set<FindingKind> {
   const wrong = new Set<FindingKind>()
+  // What the root key ended is gone by right.
+  if (isEnded(records)) return wrong
   const found = new Map(records.map((record) => [recordName(record), record.sequence]))
   let takenOut: ReadonlySet<string> | undefined
   for (const [name, sequence] of seen) {

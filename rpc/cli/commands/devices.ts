@@ -3,11 +3,11 @@ import type { Result } from '../../../schema/methods/index.ts'
 import type { Client } from '../../client/types.ts'
 import { clientConfig } from '../client-config.ts'
 import type { Command, Invocation } from '../command.ts'
+import { givenRoot } from '../given-root.ts'
 import { methodCommand } from '../method-command.ts'
 import { usage } from '../option-parser.ts'
 import { cancelledWithIt, confirmOnTerminal, pairingReaches } from '../pairing-dialogue.ts'
 import { givenPassphrase, readNewPassphrase } from '../passphrase.ts'
-import { readPhrase } from '../recovery-phrase.ts'
 import {
   confirmedView,
   devicesView,
@@ -143,14 +143,6 @@ const resolve: Command = {
     invocation.print(result, () => resolvedView(result))
     return 0
   },
-}
-
-async function givenRoot(
-  invocation: Invocation,
-): Promise<{ recoveryPhrase: string } | { passphrase: string }> {
-  const file = clientConfig(invocation).config.value('passphraseFile')
-  const passphrase = givenPassphrase({ env: invocation.env, file })
-  return passphrase === undefined ? { recoveryPhrase: await readPhrase(invocation) } : { passphrase }
 }
 
 async function revokeNamed(invocation: Invocation): Promise<Result<'devices.revoke'>> {

@@ -1,5 +1,6 @@
 import { clientConfig } from '../client-config.ts'
 import type { Command } from '../command.ts'
+import { givenRoot } from '../given-root.ts'
 import { methodCommand } from '../method-command.ts'
 import { usage } from '../option-parser.ts'
 import { readNewPassphrase, readPassphrase } from '../passphrase.ts'
@@ -43,8 +44,15 @@ const create: Command = {
 
 const remove: Command = {
   usage: 'NAME|DID',
-  options: { yes: { type: 'flag', help: 'do not ask' } },
-  async run({ words, options, io, print, client }) {
+  options: {
+    yes: { type: 'flag', help: 'do not ask' },
+    everywhere: {
+      type: 'flag',
+      help: 'end the account on all devices, with the root key: the 24 words are asked for, or VIVIM_PASSPHRASE opens it',
+    },
+  },
+  async run(invocation) {
+    const { words, options, io, print, client } = invocation
     const name = named(words)
     const node = await client()
     const { did, displayName } = await chooseUser(node, name)
@@ -53,7 +61,10 @@ const remove: Command = {
       const answer = await io.ask(`Type ${oneLine(displayName ?? did)} to delete this user for good: `)
       if (answer !== (displayName ?? did)) throw usage('That is not the name; nothing was deleted.')
     }
-    const result = await node.call('users.delete', { did, confirm: did })
+    const ending = options.everywhere
+      ? { scope: 'everywhere' as const, ...(await givenRoot(invocation)) }
+      : {}
+    const result = await node.call('users.delete', { did, confirm: did, ...ending })
     print(result, () => deletedUserView(result))
     return 0
   },

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { authServices } from '../../../daemon/auth-services.ts'
+import { deleteUser } from '../../../daemon/delete-user.ts'
 import { nodeMethodHandlers, userCallHandler } from '../../../daemon/handlers/index.ts'
 import type { NodeContext } from '../../../daemon/node-context.ts'
 import { type Client, VivimError } from '../../../rpc/client/index.ts'
@@ -56,6 +57,11 @@ beforeEach(() => {
       findDevices: async () => ({ items: [] }),
     },
     backups: {} as NodeContext['backups'],
+    deleteUser: (params) =>
+      deleteUser(
+        { users: managed.users, gateway: auth.gateway, master: { publish: async () => {} }, now: Date.now },
+        params,
+      ),
     resolveFork: async () => {
       throw new VivimError('NotFound')
     },

@@ -1,4 +1,5 @@
 import { createHash, type KeyObject } from 'node:crypto'
+import { encodeCanonical } from '../../../crdt/cbor.ts'
 import { signMembershipEntry } from '../../../crdt/membership-entry.ts'
 import { issueDeviceCertificate, PAIRED_CAPABILITIES } from '../../../daemon/identity/device-certificate.ts'
 import { encodeDid } from '../../../daemon/identity/did.ts'
@@ -100,6 +101,12 @@ export class Person {
     } as const
     const entry = { did: this.did, number, previous, at: 1_000, change }
     return signMembershipEntry(entry, (message) => sign(keyOf(this.name), message))
+  }
+
+  /** The root key says that the account has ended. */
+  tombstone(did = this.did): Uint8Array {
+    const statement = encodeCanonical(['vivimd/account-tombstone/1', did, 1_000])
+    return encodeCanonical([statement, sign(keyOf(this.name), statement)])
   }
 
   /** Something sealed for this person's devices, which one of them vouches for. */

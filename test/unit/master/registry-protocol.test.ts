@@ -117,7 +117,7 @@ describe('frames of the registry', () => {
       [1, 5, 'x', null],
       [1, 5, -32016],
       [1, 5, -32016, -1],
-      [1, 6, 9, []],
+      [1, 6, 99, []],
       [1, 7, new Uint8Array(), null],
       [1, 7, new Uint8Array(), [new Uint8Array(1)], []],
       [1, 7, new Uint8Array(), null, [[1]]],
