@@ -162,6 +162,14 @@ export class VaultReplica implements SyncReplica {
     return this.#vault.members.has(device) && !this.#vault.authority.isTakenOut(device)
   }
 
+  /** Names the membership documents it has. */
+  membership(): string {
+    const { documents, excluded } = this.#actions.members({})
+    return JSON.stringify(
+      [documents, excluded].map((all) => all.map((bytes) => Buffer.from(bytes).toString('base64')).sort()),
+    )
+  }
+
   saveMembers(documents: readonly Uint8Array[]): void {
     if (this.deaf) return
     this.#durably(() => this.#actions.saveMembers({ documents }))

@@ -453,7 +453,10 @@ export class VaultWorld implements Disposable {
   }
 
   #agreed(): boolean {
-    return new Set(this.staying.map(({ vault }) => vault.logs.frontierDigest(vault.space))).size === 1
+    const known = this.staying.map(
+      (replica) => `${replica.vault.logs.frontierDigest(replica.vault.space)} ${replica.membership()}`,
+    )
+    return new Set(known).size === 1
   }
 }
 
