@@ -111,6 +111,18 @@ export class Incarnations {
     return left
   }
 
+  /** The last operation of the log that is written has no body: nothing says how late its stamp is. */
+  get endsHollow(): boolean {
+    const own = this.#own()
+    return (
+      own !== undefined &&
+      this.#sql.get('SELECT 1 FROM sync_operations WHERE log = ? AND seq = ? AND body IS NULL', [
+        own.ref,
+        own.head_seq,
+      ]) !== undefined
+    )
+  }
+
   /** After each commit: what a vault put back later lacks. */
   committed(): void {
     this.#boot.note(this.#mark())

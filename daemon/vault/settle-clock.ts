@@ -117,6 +117,8 @@ export class ClockSettling {
     const shared = sharedValues(vault, space, changes)
     if (context.own().suspect !== null) context.goOnIn(context.incarnations.goBack(context.own()))
     if (voidFrom !== undefined) sayVoid(context, voidFrom)
+    // Within a log stamps grow, and the clock may go down below one that was erased.
+    else if (context.incarnations.endsHollow) context.goOnIn(context.incarnations.begin())
     for (const log of suspect) deleteLog(vault, log)
     // Its number may be that of another device's log next.
     vault.logs.reload()
