@@ -3,10 +3,11 @@ import type { Client } from '../../rpc/client/index.ts'
 import {
   type DevicePair,
   devicePair,
+  pair as letIn,
   type PairedDevice,
   spaceOf,
-  untilAlike,
 } from '../support/device-pair.ts'
+import { TestNode } from '../support/test-node.ts'
 import { until } from '../support/until.ts'
 
 const DAY = 24 * 3_600_000
@@ -16,22 +17,38 @@ const WITHIN_MS = 90_000
 describe('a device that was away for ten months', { timeout: 300_000 }, () => {
   test('begins again: what was deleted stays so, what it wrote is applied or shown', async () => {
     await using pair = await devicePair()
+    await using third = await TestNode.start()
     const [desk, laptop] = pair.devices
+    const tablet = await letIn(desk, third, 'tablet')
     const id = await capture(desk.client, 'kept')
     await desk.client.call('conversations.tag', { id, add: ['old', 'stays'] })
-    await untilAlike(pair.devices, WITHIN_MS)
+    await untilAllAlike([desk, laptop, tablet])
     await laptop.node.stop()
     // A tag is a row: taken off, it stays as a tombstone.
     await desk.client.call('conversations.tag', { id, remove: ['old'] })
+    await untilAllAlike([desk, tablet])
+    await tablet.node.stop()
     const later = await restarted(pair, desk, AWAY_MS)
-    // The laptop is not counted on any more: one device keeps to the floor, and it holds.
+    // The only one there forgets nothing: the others may have done as much alone.
     await later.client.call('sync.compact')
-    const { floor, root } = await later.client.call('sync.snapshot')
-    expect(floor).toMatchObject({ accepted: 1, devices: 1, holds: true })
+    expect((await later.client.call('sync.snapshot')).floor).toBeNull()
+    const with2 = await restarted(pair, tablet, AWAY_MS, false)
+    await untilAllAlike([later, with2])
+    // The laptop is not counted on any more: the two that are there keep to the floor, and it holds.
+    const { root } = await until(
+      'both keep to a floor',
+      async () => {
+        for (const { client } of [later, with2]) await client.call('sync.compact')
+        const made = await later.client.call('sync.snapshot')
+        return made.floor?.holds && made.floor.accepted === 2 && made.floor.devices === 2 && made
+      },
+      WITHIN_MS,
+    )
     expect(root).toMatch(/^[0-9a-f]{64}$/)
     expect(later.node.run('sync', 'snapshot').stdout).toMatch(
       /What was deleted before .* is past, and is gone/,
     )
+    await with2.node.stop()
     await later.node.stop()
 
     // Alone and ten months ago by its own clock, the laptop works on.
@@ -81,6 +98,18 @@ describe('a device that was away for ten months', { timeout: 300_000 }, () => {
     for (const { client } of [here, there]) expect((await client.call('sync.verify')).problems).toEqual([])
   })
 })
+
+/** Until all of them hold and show the same. */
+async function untilAllAlike(devices: readonly PairedDevice[]): Promise<void> {
+  await until(
+    'all hold the same',
+    async () => {
+      const spaces = await Promise.all(devices.map(spaceOf))
+      return new Set(spaces.map((space) => `${space.frontierDigest} ${space.stateDigest}`)).size === 1
+    },
+    WITHIN_MS,
+  )
+}
 
 /** The same node after a stop, at another time. */
 async function restarted(
