@@ -175,12 +175,13 @@ export class History {
   }
 
   /** An old file was put back: what no device holds any more never was. Answers how many operations were lost. */
-  forgetLost(replicas: readonly VaultReplica[]): number {
+  forgetLost(replicas: readonly VaultReplica[], ofRemoved = true): number {
     const frontiers = replicas.map(
       ({ vault }) => new Map(vault.logs.list(vault.space).map((log) => [logName(log), log.head_seq])),
     )
     let lost = 0
-    for (const [name, { operations }] of this.#logs) {
+    for (const [name, { operations, device }] of this.#logs) {
+      if (!ofRemoved && this.removals.has(device)) continue
       const held = Math.max(...frontiers.map((frontier) => frontier.get(name) ?? 0))
       lost += operations.length - held
       operations.length = held

@@ -119,6 +119,8 @@ export class VaultWorld implements Disposable {
     }
     if (this.#ages && this.replicas.length > 1) await this.#absence()
     this.#settle()
+    // What a file that is lost had told to nobody but a device that was taken out.
+    if (this.staying.length < this.replicas.length) this.history.forgetLost(this.staying, false)
     if (!this.history.agesOver) return
     this.history.noteLeft(this.replicas)
     this.#countAges()
