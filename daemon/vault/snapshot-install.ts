@@ -21,6 +21,7 @@ import { putSnapshotRow } from './snapshot-rows.ts'
 import type { Snapshots } from './snapshots.ts'
 import type { Sql } from './sql.ts'
 import { stateDigest } from './state-digest.ts'
+import { isAfter } from './tombstones.ts'
 import { foldUnsent, unsentOperations } from './unsent.ts'
 import type { VaultTransaction } from './vault.ts'
 
@@ -173,17 +174,13 @@ class LastStamps {
   see(log: number, { ms, counter }: ClockState): void {
     const stamp = { ms, counter }
     const known = this.#byLog.get(log)
-    if (!known || isLater(stamp, known)) this.#byLog.set(log, stamp)
-    if (isLater(stamp, this.all)) this.all = stamp
+    if (!known || isAfter(stamp, known)) this.#byLog.set(log, stamp)
+    if (isAfter(stamp, this.all)) this.all = stamp
   }
 
   of(log: number): ClockState | undefined {
     return this.#byLog.get(log)
   }
-}
-
-function isLater(a: ClockState, b: ClockState): boolean {
-  return a.ms > b.ms || (a.ms === b.ms && a.counter > b.counter)
 }
 
 /** Writes a snapshot's items as rows; those of one row follow each other. */

@@ -7,12 +7,9 @@ const LATE_MS = 120_000
 const nodes: TestNode[] = []
 afterAll(() => Promise.all(nodes.map((node) => node.dispose())))
 
-async function running(...args: string[]): Promise<TestNode> {
-  const node = TestNode.create()
+async function running(...init: string[]): Promise<TestNode> {
+  const node = await TestNode.start({ init })
   nodes.push(node)
-  expect(node.run('init', '--no-user', '--non-interactive', ...args).status).toBe(0)
-  node.configure({ network: { mdns: false } })
-  await node.boot()
   return node
 }
 

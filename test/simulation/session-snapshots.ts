@@ -8,7 +8,10 @@ export type SnapshotActions = Pick<
   'floors' | 'makeSnapshot' | 'readChunk' | 'beginSnapshot' | 'storeChunk' | 'installSnapshot'
 >
 
-/** Two that give one at once take turns badly: what is here of the one goes when the other begins. Carries out an effect that is about snapshots, when called; undefined for any other one. */
+/**
+ * Carries out an effect that is about snapshots, when called; undefined for any other one. Of two that are given at once
+ * one is refused: what is here of it goes when the other begins.
+ */
 export function snapshotAnswer(actions: SnapshotActions, effect: SyncEffect): (() => SyncEvent) | undefined {
   const carryOut = answerOf(actions, effect)
   return (

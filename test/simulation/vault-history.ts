@@ -77,6 +77,12 @@ export class History {
   agesOver = false
   /** Logs of which nobody has anything: their device began again before it met anybody. */
   left: ReadonlySet<string> = new Set()
+  operations = 0
+
+  constructor(did: string, spaceSecret: Uint8Array) {
+    this.#spaceId = privateSpaceId(did)
+    this.#spaceSecret = spaceSecret
+  }
 
   /** Notes the logs that are in no vault any more. */
   noteLeft(replicas: readonly VaultReplica[]): void {
@@ -86,12 +92,6 @@ export class History {
       ),
     )
     this.left = new Set([...this.#logs.keys()].filter((name) => !held.has(name)))
-  }
-  operations = 0
-
-  constructor(did: string, spaceSecret: Uint8Array) {
-    this.#spaceId = privateSpaceId(did)
-    this.#spaceSecret = spaceSecret
   }
 
   /** Takes down what the device's own log has more than we know. Answers what is wrong. */

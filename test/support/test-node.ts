@@ -12,6 +12,8 @@ export interface TestNodeOptions {
   as?: { uid: number; gid: number }
   /** The command to run in place of this checkout's, and the runtime: for somebody who cannot read these. */
   program?: { vivimd: string; node: string }
+  /** More for `init`. */
+  init?: readonly string[]
   /** Milliseconds a start, stop or exit may take before it counts as a failure. */
   deadlineMs?: number
 }
@@ -67,7 +69,7 @@ export class TestNode implements AsyncDisposable {
   static async start(options: TestNodeOptions = {}): Promise<TestNode> {
     const node = new TestNode(options)
     try {
-      const { status, stderr } = node.run('init', '--no-user', '--non-interactive')
+      const { status, stderr } = node.run('init', '--no-user', '--non-interactive', ...(options.init ?? []))
       if (status !== 0) throw new Error(`init failed: ${stderr}`)
       node.configure({ network: { mdns: false } })
       await node.boot()
