@@ -78,9 +78,11 @@ export class LogReader {
   /** What of a master's answer about a DID holds. @throws VivimError `Unavailable` when it does not answer */
   async find(did: string, signal?: AbortSignal): Promise<RegistryEntry | undefined> {
     this.#forged.delete(did)
+    // An answer may have been given before what was published, or seen in another answer, while it was on its way.
+    const asked = new Map(this.#seen.get(did))
     const entry = await this.#options.registry.find(did, signal)
     const records = entry ? believableRecords(did, recordsIn(entry)) : []
-    const wrong = this.#compareWithSeen(did, records)
+    const wrong = this.#compareWithSeen(did, asked, records)
     const logged = await this.#areLogged(records, signal)
     if (logged === false) wrong.add('not-logged')
     if (this.#forged.delete(did)) wrong.add('forged')
@@ -232,8 +234,14 @@ export class LogReader {
     onGeneration()
   }
 
-  #compareWithSeen(did: string, records: readonly CheckedRecord[]): Set<FindingKind> {
-    const wrong = missedIn(this.#seen.get(did) ?? new Map(), records)
+  /** With what was seen when the master was asked, but for what was forgotten since. */
+  #compareWithSeen(
+    did: string,
+    asked: ReadonlyMap<string, number>,
+    records: readonly CheckedRecord[],
+  ): Set<FindingKind> {
+    const seen = this.#seen.get(did)
+    const wrong = missedIn(new Map([...asked].filter(([name]) => seen?.has(name))), records)
     if (this.#remember(did, records)) this.#save()
     return wrong
   }

@@ -135,6 +135,28 @@ describe('a reader of an honest master', () => {
     expect(log.text()).not.toContain('kind')
   })
 
+  it('does not miss in an answer what was published while that was on its way', async () => {
+    let meanwhile = async () => {}
+    const slow = readerOf({
+      find: async (did, signal) => {
+        const entry = await registry.find(did, signal)
+        await meanwhile()
+        return entry
+      },
+    })
+    await publish('device', ann.document({ sequence: 1 }), slow)
+    meanwhile = async () => {
+      await publish('device', ann.document({ sequence: 2 }), slow)
+      await publish('device', ann.document({ device: 'phone', sequence: 1 }), slow)
+    }
+    await slow.reader.find(ann.did)
+    expect(slow.kinds()).toEqual([])
+    meanwhile = async () => {}
+    await database.query('DELETE FROM devices')
+    await slow.reader.find(ann.did)
+    expect(slow.kinds()).toEqual(['dropped'])
+  })
+
   it('is not misled by a sequence that a device claimed before it was taken out', async () => {
     const mine = await registered()
     await publish('device', ann.document({ device: 'stolen' }), mine)
