@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
-import { type Cbor, encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
+import type { Cbor } from '../../crdt/cbor.ts'
 import { decodeDid, isDid } from './did.ts'
-import { sign, verify } from './ed25519.ts'
+import { isCount, issueStatement, readStatement } from './signed-statement.ts'
 
 const DOMAIN = 'vivimd/device/1'
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000
@@ -32,23 +32,14 @@ export interface DeviceCertificate {
   readonly expiresAt: number
 }
 
-/** Canonical CBOR [statement, signature], the statement being the array that begins with the domain string. */
 export function issueDeviceCertificate(
   issuerKey: KeyObject,
   device: Omit<DeviceCertificate, 'expiresAt'>,
 ): Uint8Array {
   const { did, deviceDid, issuer, capabilities, sequence, issuedAt } = device
-  const statement = encodeCanonical([
-    DOMAIN,
-    did,
-    deviceDid,
-    issuer,
-    [...capabilities],
-    sequence,
-    issuedAt,
-    issuedAt + YEAR_MS,
-  ])
-  return encodeCanonical([statement, sign(issuerKey, statement)])
+  const expiresAt = issuedAt + YEAR_MS
+  const fields = [did, deviceDid, issuer, [...capabilities], sequence, issuedAt, expiresAt]
+  return issueStatement(issuerKey, DOMAIN, fields)
 }
 
 /**
@@ -56,17 +47,12 @@ export function issueDeviceCertificate(
  * `readMemberDocument` to say, and expiry for the caller: an expired one still tells whose device it is.
  */
 export function readDeviceCertificate(bytes: Uint8Array): DeviceCertificate | undefined {
-  const outer = tryDecodeArray(bytes)
-  if (outer?.length !== 2) return undefined
-  const [statement, signature] = outer
-  if (!(statement instanceof Uint8Array && signature instanceof Uint8Array)) return undefined
-  const fields = tryDecodeArray(statement)
-  if (fields?.length !== 8 || fields[0] !== DOMAIN) return undefined
-  const [, did, deviceDid, issuer, capabilities, sequence, issuedAt, expiresAt] = fields
+  const statement = readStatement(bytes, DOMAIN, 7)
+  const [did, deviceDid, issuer, capabilities, sequence, issuedAt, expiresAt] = statement?.fields ?? []
   if (!isDidText(did) || !isDidText(deviceDid) || !isDidText(issuer)) return undefined
   if (!isCapabilities(capabilities) || !isCount(sequence) || !isCount(issuedAt) || !isCount(expiresAt))
     return undefined
-  if (!verify(decodeDid(issuer), statement, signature)) return undefined
+  if (!statement?.isSignedBy(decodeDid(issuer))) return undefined
   return { did, deviceDid, issuer, capabilities, sequence, issuedAt, expiresAt }
 }
 
@@ -84,8 +70,4 @@ function isDidText(value: Cbor | undefined): value is string {
 
 function isCapabilities(value: Cbor | undefined): value is Capability[] {
   return Array.isArray(value) && value.every((item) => CAPABILITIES.includes(item as Capability))
-}
-
-function isCount(value: Cbor | undefined): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }

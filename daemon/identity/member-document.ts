@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { type Cbor, encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
 import { type DeviceCertificate, readDeviceCertificate } from './device-certificate.ts'
 import { decodeDid } from './did.ts'
-import { sign, verify } from './ed25519.ts'
+import { isCount, readSignedParts, signedParts } from './signed-statement.ts'
 
 const DOMAIN = 'vivimd/device-record/1'
 /** Certificates from the root key to the device; more is refused. */
@@ -36,8 +36,8 @@ export function issueMemberDocument(
   record: Pick<MemberDocument, 'did' | 'deviceDid' | 'chain' | 'sequence' | 'receiveKey' | 'rendezvous'>,
 ): Uint8Array {
   const { did, deviceDid, chain, sequence, receiveKey, rendezvous } = record
-  const statement = encodeCanonical([DOMAIN, did, deviceDid, sequence, receiveKey, rendezvous])
-  return encodeCanonical([[...chain], statement, sign(deviceKey, statement)])
+  const fields = [did, deviceDid, sequence, receiveKey, rendezvous]
+  return encodeCanonical([[...chain], ...signedParts(deviceKey, DOMAIN, fields)])
 }
 
 /**
@@ -46,20 +46,16 @@ export function issueMemberDocument(
  */
 export function readMemberDocument(bytes: Uint8Array): MemberDocument | undefined {
   if (bytes.length > MEMBER_DOCUMENT_BYTES) return undefined
-  const outer = tryDecodeArray(bytes)
-  if (outer?.length !== 3) return undefined
-  const [chain, statement, signature] = outer
-  if (!Array.isArray(chain) || !(statement instanceof Uint8Array && signature instanceof Uint8Array))
-    return undefined
+  const [chain, ...parts] = tryDecodeArray(bytes) ?? []
+  if (!Array.isArray(chain) || parts.length !== 2) return undefined
   const certificate = lastOfChain(chain)
-  const fields = tryDecodeArray(statement)
-  if (!certificate || fields?.length !== 6 || fields[0] !== DOMAIN) return undefined
-  const [, did, deviceDid, sequence, receiveKey, rendezvous] = fields
-  if (did !== certificate.did || deviceDid !== certificate.deviceDid) return undefined
-  if (typeof sequence !== 'number' || !Number.isSafeInteger(sequence) || sequence < 0) return undefined
+  const statement = readSignedParts(parts, DOMAIN, 5)
+  if (!certificate || !statement) return undefined
+  const [did, deviceDid, sequence, receiveKey, rendezvous] = statement.fields
+  if (did !== certificate.did || deviceDid !== certificate.deviceDid || !isCount(sequence)) return undefined
   if (!(receiveKey instanceof Uint8Array && rendezvous instanceof Uint8Array)) return undefined
   const device = decodeDid(certificate.deviceDid)
-  if (!verify(device, statement, signature)) return undefined
+  if (!statement.isSignedBy(device)) return undefined
   const { did: owner, deviceDid: name } = certificate
   return {
     did: owner,

@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
-import { encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { SystemAction, SystemCommand } from '../../schema/system-palette.ts'
 import { decodeDid, encodeDid, isDid } from './did.ts'
-import { publicKeyBytes, sign, verify } from './ed25519.ts'
+import { publicKeyBytes } from './ed25519.ts'
+import { isCount, issueStatement, readStatement } from './signed-statement.ts'
 
 const DOMAIN = 'vivimd/system-palette/1'
 
@@ -39,22 +39,16 @@ export function issuePalette(
   { sequence, changes }: Pick<PaletteRecord, 'sequence' | 'changes'>,
 ): Uint8Array {
   const did = encodeDid(publicKeyBytes(instanceKey))
-  const statement = encodeCanonical([DOMAIN, did, sequence, JSON.stringify(changes)])
-  return encodeCanonical([statement, sign(instanceKey, statement)])
+  return issueStatement(instanceKey, DOMAIN, [did, sequence, JSON.stringify(changes)])
 }
 
 /** Undefined unless the instance signed it and it holds entries that this program knows how to run. */
 export function readPalette(bytes: Uint8Array): PaletteRecord | undefined {
-  const outer = tryDecodeArray(bytes)
-  const [statement, signature] = outer ?? []
-  if (outer?.length !== 2 || !(statement instanceof Uint8Array && signature instanceof Uint8Array))
+  const statement = readStatement(bytes, DOMAIN, 3)
+  const [did, sequence, text] = statement?.fields ?? []
+  if (typeof did !== 'string' || !isDid(did) || !isCount(sequence) || typeof text !== 'string')
     return undefined
-  const fields = tryDecodeArray(statement)
-  if (fields?.length !== 4 || fields[0] !== DOMAIN) return undefined
-  const [, did, sequence, text] = fields
-  if (typeof did !== 'string' || !isDid(did) || typeof text !== 'string') return undefined
-  if (typeof sequence !== 'number' || !Number.isSafeInteger(sequence) || sequence < 0) return undefined
-  if (!verify(decodeDid(did), statement, signature)) return undefined
+  if (!statement?.isSignedBy(decodeDid(did))) return undefined
   const changes = PaletteChanges.safeParse(parsed(text))
   return changes.success ? { did, sequence, changes: changes.data } : undefined
 }

@@ -1,8 +1,9 @@
 import type { KeyObject } from 'node:crypto'
-import { type Cbor, encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
+import type { Cbor } from '../../crdt/cbor.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { decodeDid, encodeDid, isDid } from './did.ts'
-import { publicKeyBytes, sign, verify } from './ed25519.ts'
+import { publicKeyBytes } from './ed25519.ts'
+import { isCount, issueStatement, readStatement } from './signed-statement.ts'
 
 const DOMAIN = 'vivimd/provider-stats/1'
 const NAME = /^[a-z0-9][a-z0-9-]{0,39}$/
@@ -27,25 +28,19 @@ export function issueProviderStats(
   { sequence, counts }: Pick<ProviderStats, 'sequence' | 'counts'>,
 ): Uint8Array {
   const rows = counts.map((each): Cbor => [each.provider, ...COUNTS.map((name) => each[name])])
-  const statement = encodeCanonical([DOMAIN, encodeDid(publicKeyBytes(nodeKey)), sequence, rows])
-  return encodeCanonical([statement, sign(nodeKey, statement)])
+  return issueStatement(nodeKey, DOMAIN, [encodeDid(publicKeyBytes(nodeKey)), sequence, rows])
 }
 
 /** Undefined unless the node signed it and it holds counts of distinct names, and nothing else. */
 export function readProviderStats(bytes: Uint8Array): ProviderStats | undefined {
-  const outer = tryDecodeArray(bytes)
-  const [statement, signature] = outer ?? []
-  if (outer?.length !== 2 || !(statement instanceof Uint8Array && signature instanceof Uint8Array))
-    return undefined
-  const fields = tryDecodeArray(statement)
-  if (fields?.length !== 4 || fields[0] !== DOMAIN) return undefined
-  const [, did, sequence, rows] = fields
+  const statement = readStatement(bytes, DOMAIN, 3)
+  const [did, sequence, rows] = statement?.fields ?? []
   if (typeof did !== 'string' || !isDid(did) || !isCount(sequence) || !Array.isArray(rows)) return undefined
   if (rows.length > LIMITS.statsProviders) return undefined
   const counts = (rows as readonly Cbor[]).map(readRow)
   if (!counts.every((row) => row !== undefined)) return undefined
   if (new Set(counts.map(({ provider }) => provider)).size < counts.length) return undefined
-  return verify(decodeDid(did), statement, signature) ? { did, sequence, counts } : undefined
+  return statement?.isSignedBy(decodeDid(did)) ? { did, sequence, counts } : undefined
 }
 
 function readRow(row: Cbor): ProviderCounts | undefined {
@@ -55,8 +50,4 @@ function readRow(row: Cbor): ProviderCounts | undefined {
   if (!numbers.every((number) => isCount(number) && number <= LIMITS.statsCount)) return undefined
   const [attempts = 0, created = 0, updated = 0, unchanged = 0, failed = 0] = numbers as number[]
   return { provider, attempts, created, updated, unchanged, failed }
-}
-
-function isCount(value: Cbor | undefined): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }

@@ -1,7 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import { encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
-import { sign, verify } from './ed25519.ts'
-import { readMemberDocument } from './member-document.ts'
+import { isCount } from './signed-statement.ts'
+import { issueVouchedStatement, readVouchedStatement } from './vouched-statement.ts'
 
 const DOMAIN = 'vivimd/user-record/1'
 const NAME_CHARACTERS = 200
@@ -14,28 +13,21 @@ export interface UserRecord {
   readonly sequence: number
 }
 
-/** Canonical CBOR [the signing device's member document, statement, signature]. */
+/** @param document the signing device's */
 export function issueUserRecord(
   deviceKey: KeyObject,
   document: Uint8Array,
   { did, displayName, sequence }: UserRecord,
 ): Uint8Array {
-  const statement = encodeCanonical([DOMAIN, did, displayName, sequence])
-  return encodeCanonical([document, statement, sign(deviceKey, statement)])
+  return issueVouchedStatement(deviceKey, document, DOMAIN, [did, displayName, sequence])
 }
 
 /** The record, or undefined unless a device of that DID signed it. */
 export function readUserRecord(bytes: Uint8Array): UserRecord | undefined {
-  const outer = tryDecodeArray(bytes)
-  if (outer?.length !== 3 || !outer.every((part) => part instanceof Uint8Array)) return undefined
-  const [document, statement, signature] = outer as Uint8Array[]
-  const member = readMemberDocument(document!)
-  const fields = tryDecodeArray(statement!)
-  if (!member || fields?.length !== 4 || fields[0] !== DOMAIN || fields[1] !== member.did) return undefined
-  const [, , displayName, sequence] = fields
+  const statement = readVouchedStatement(bytes, DOMAIN, 2)
+  if (!statement) return undefined
+  const [displayName, sequence] = statement.fields
   if (displayName !== null && (typeof displayName !== 'string' || displayName.length > NAME_CHARACTERS))
     return undefined
-  if (typeof sequence !== 'number' || !Number.isSafeInteger(sequence) || sequence < 0) return undefined
-  if (!verify(member.device, statement!, signature!)) return undefined
-  return { did: member.did, displayName: displayName as string | null, sequence }
+  return isCount(sequence) ? { did: statement.member.did, displayName, sequence } : undefined
 }

@@ -1,11 +1,12 @@
 import type { KeyObject } from 'node:crypto'
-import { type Cbor, encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
+import { type Cbor, encodeCanonical } from '../../crdt/cbor.ts'
 import { sha256 } from '../../crdt/hash.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { isDid } from '../identity/did.ts'
 import { sign, verify } from '../identity/ed25519.ts'
-import { issueMemberDocument, type MemberDocument, readMemberDocument } from '../identity/member-document.ts'
+import { issueMemberDocument, type MemberDocument } from '../identity/member-document.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
+import { issueVouchedStatement, readVouchedStatement } from '../identity/vouched-statement.ts'
 import { INVITE_SECRET_BYTES } from './invite-link.ts'
 import { areAddresses } from './reach.ts'
 
@@ -21,27 +22,20 @@ export interface ContactConsent {
   readonly document: MemberDocument
 }
 
-/** Canonical CBOR [member document, statement, signature of the device]. */
 export function issueConsent(keys: UserKeys, to: string, at: number): Uint8Array {
   const { did, deviceDid, deviceKey, chain, receiveKey } = keys
   // Whoever gets it could publish it: of sequence 0 it stands behind every document that says where the device is.
   const record = { did, deviceDid, chain, receiveKey, sequence: 0, rendezvous: new Uint8Array(0) }
-  const statement = encodeCanonical([CONSENT, did, to, at])
-  return encodeCanonical([issueMemberDocument(deviceKey, record), statement, sign(deviceKey, statement)])
+  return issueVouchedStatement(deviceKey, issueMemberDocument(deviceKey, record), CONSENT, [did, to, at])
 }
 
 /** Undefined unless a device of who it is from signed it. */
 export function readConsent(bytes: Uint8Array): ContactConsent | undefined {
-  const parts = tryDecodeArray(bytes)
-  if (parts?.length !== 3 || !parts.every((part) => part instanceof Uint8Array)) return undefined
-  const [documentBytes, statement, signature] = parts as Uint8Array[]
-  const document = readMemberDocument(documentBytes!)
-  const fields = tryDecodeArray(statement!)
-  if (!document?.certificate.capabilities.includes('sign')) return undefined
-  if (fields?.length !== 4 || fields[0] !== CONSENT || fields[1] !== document.did) return undefined
-  const [, , to, at] = fields
+  const statement = readVouchedStatement(bytes, CONSENT, 2)
+  if (!statement?.member.certificate.capabilities.includes('sign')) return undefined
+  const { member: document, fields } = statement
+  const [to, at] = fields
   if (typeof to !== 'string' || !isDid(to) || typeof at !== 'number') return undefined
-  if (!verify(document.device, statement!, signature!)) return undefined
   return { from: document.did, to, at, document }
 }
 

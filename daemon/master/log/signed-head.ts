@@ -1,6 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { type Cbor, encodeCanonical, tryDecodeArray } from '../../../crdt/cbor.ts'
-import { sign, verify } from '../../identity/ed25519.ts'
+import { isCount, issueStatement, readStatement } from '../../identity/signed-statement.ts'
 
 const DOMAIN = 'vivim/registry-head/1'
 /** Records in one log; proofs and numbers stay small. */
@@ -26,25 +25,15 @@ export interface SignedHead extends RegistryHead {
 
 export function signHead(instanceKey: KeyObject, head: RegistryHead): Uint8Array {
   const { generation, size, root, time } = head
-  const statement = encodeCanonical([DOMAIN, generation, size, root, time])
-  return encodeCanonical([statement, sign(instanceKey, statement)])
+  return issueStatement(instanceKey, DOMAIN, [generation, size, root, time])
 }
 
 /** Undefined unless the instance with that public key signed it. */
 export function readHead(bytes: Uint8Array, instance: Uint8Array): SignedHead | undefined {
-  const outer = tryDecodeArray(bytes)
-  const [statement, signature] = outer ?? []
-  if (outer?.length !== 2 || !(statement instanceof Uint8Array && signature instanceof Uint8Array))
-    return undefined
-  const fields = tryDecodeArray(statement)
-  const [domain, generation, size, root, time] = fields ?? []
-  if (fields?.length !== 5 || domain !== DOMAIN) return undefined
+  const statement = readStatement(bytes, DOMAIN, 4)
+  const [generation, size, root, time] = statement?.fields ?? []
   if (!isCount(generation) || generation < 1 || !isCount(size) || size > LARGEST || !isCount(time))
     return undefined
   if (!(root instanceof Uint8Array) || root.length !== 32) return undefined
-  return verify(instance, statement, signature) ? { generation, size, root, time, bytes } : undefined
-}
-
-function isCount(value: Cbor | undefined): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+  return statement?.isSignedBy(instance) ? { generation, size, root, time, bytes } : undefined
 }
