@@ -1,5 +1,6 @@
 import { createHmac, hkdfSync } from 'node:crypto'
 import { type Cbor, encodeCanonical } from './cbor.ts'
+import { secretKey } from './secret-key.ts'
 import { bytesOf, fieldsOf, integerOf, readFrameArray } from './sync-fields.ts'
 
 /**
@@ -44,7 +45,7 @@ const MS_MAX = 2 ** 48 - 1
 
 /** The key tags are made with, from the key of an epoch: 32 bytes. It opens nothing else. */
 export function helloKey(epochKey: Uint8Array): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', epochKey, '', 'vivim/hello/1', 32))
+  return new Uint8Array(hkdfSync('sha256', secretKey(epochKey), '', 'vivim/hello/1', 32))
 }
 
 /**
@@ -154,7 +155,7 @@ function tagOf(key: Uint8Array, direction: HelloDirection, parties: HelloParties
     bytesOf(initiatorNonce, NONCE_BYTES),
     bytesOf(responderNonce, NONCE_BYTES),
   ])
-  return createHmac('sha256', key).update(said).digest().subarray(0, TAG_BYTES)
+  return createHmac('sha256', secretKey(key)).update(said).digest().subarray(0, TAG_BYTES)
 }
 
 function tagsIn(bytes: Uint8Array): Uint8Array[] {

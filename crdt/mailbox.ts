@@ -4,6 +4,7 @@ import { type Cbor, encodeCanonical, tryDecodeArray } from './cbor.ts'
 import type { LogPosition } from './frontier.ts'
 import { sha256 } from './hash.ts'
 import { type EpochKey, openMessage, purposeKey, sealMessage } from './sealed-message.ts'
+import { secretKey } from './secret-key.ts'
 
 /** What lies in a mailbox, once it is opened. */
 export type MailboxItem =
@@ -38,7 +39,7 @@ export function mailboxAccessSeed(epochKey: EpochKey, recipient: Uint8Array): Ui
 }
 
 function macOf(epochKey: EpochKey, purpose: string, recipient: Uint8Array): Uint8Array {
-  const mac = createHmac('sha256', purposeKey(epochKey, purpose))
+  const mac = createHmac('sha256', secretKey(purposeKey(epochKey, purpose)))
   return new Uint8Array(mac.update(encodeCanonical([purpose, recipient])).digest())
 }
 

@@ -1,8 +1,16 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+} from 'node:crypto'
 import { base32 } from '@scure/base'
 import { LIMITS } from '../schema/limits.ts'
 import { decodeCanonical, encodeCanonical } from './cbor.ts'
 import { sha256 } from './hash.ts'
+import { secretKey } from './secret-key.ts'
 
 /** A secret that the members of a space share until one of them leaves. */
 export interface EpochKey {
@@ -21,12 +29,12 @@ const AROUND = 64
 
 /** A key for one purpose: HKDF-SHA-256 of the epoch key, without salt. */
 export function purposeKey({ key }: EpochKey, purpose: string, length = 32): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', key, '', `vivim/${purpose}/1`, length))
+  return new Uint8Array(hkdfSync('sha256', secretKey(key), '', `vivim/${purpose}/1`, length))
 }
 
 /** The name under which a space's members talk: tells nobody else whose space it is, and changes with each epoch. */
 export function topicOf(epochKey: EpochKey, space: Uint8Array): string {
-  const mac = createHmac('sha256', purposeKey(epochKey, 'topic'))
+  const mac = createHmac('sha256', secretKey(purposeKey(epochKey, 'topic')))
     .update(encodeCanonical([space, epochKey.epoch]))
     .digest()
   return `/vivim/1/${base32.encode(mac).slice(0, 26).toLowerCase()}`
@@ -38,10 +46,12 @@ export function topicOf(epochKey: EpochKey, space: Uint8Array): string {
  * to a power of two up to 16 KiB, to multiples of 8 KiB beyond. Canonical CBOR [1, epoch, salt, ciphertext ‖ tag].
  */
 export function sealMessage(epochKey: EpochKey, topic: string, bytes: Uint8Array): Uint8Array {
-  const salt = createHmac('sha256', purposeKey(epochKey, 'seal-salt')).update(bytes).digest()
+  const salt = createHmac('sha256', saltKey(epochKey)).update(bytes).digest()
   const padded = pad(encodeCanonical(bytes))
   const { key, nonce } = keysOf(epochKey, salt)
-  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(aad(topic, epochKey.epoch, padded.length))
+  const cipher = createCipheriv('aes-256-gcm', secretKey(key), nonce).setAAD(
+    aad(topic, epochKey.epoch, padded.length),
+  )
   const sealed = Buffer.concat([cipher.update(padded), cipher.final(), cipher.getAuthTag()])
   return encodeCanonical([VERSION, epochKey.epoch, salt, sealed])
 }
@@ -60,7 +70,9 @@ export function openMessage(
     if (!epochKey || !(salt instanceof Uint8Array) || !(sealed instanceof Uint8Array)) return undefined
     const { key, nonce } = keysOf(epochKey, salt)
     const length = sealed.length - TAG
-    const decipher = createDecipheriv('aes-256-gcm', key, nonce).setAAD(aad(topic, epochKey.epoch, length))
+    const decipher = createDecipheriv('aes-256-gcm', secretKey(key), nonce).setAAD(
+      aad(topic, epochKey.epoch, length),
+    )
     decipher.setAuthTag(sealed.subarray(length))
     return unpad(Buffer.concat([decipher.update(sealed.subarray(0, length)), decipher.final()]))
   } catch {
@@ -68,8 +80,20 @@ export function openMessage(
   }
 }
 
+const saltKeys = new WeakMap<Uint8Array, KeyObject>()
+
+/** Derived once for an epoch: every message needs it. */
+function saltKey(epochKey: EpochKey): KeyObject {
+  let key = saltKeys.get(epochKey.key)
+  if (!key) {
+    key = createSecretKey(purposeKey(epochKey, 'seal-salt'))
+    saltKeys.set(epochKey.key, key)
+  }
+  return key
+}
+
 function keysOf(epochKey: EpochKey, salt: Uint8Array): { key: Uint8Array; nonce: Uint8Array } {
-  const bytes = new Uint8Array(hkdfSync('sha256', epochKey.key, salt, 'vivim/seal/1', 44))
+  const bytes = new Uint8Array(hkdfSync('sha256', secretKey(epochKey.key), salt, 'vivim/seal/1', 44))
   return { key: bytes.subarray(0, 32), nonce: bytes.subarray(32) }
 }
 

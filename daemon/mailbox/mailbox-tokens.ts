@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
+import { secretKey } from '../../crdt/secret-key.ts'
 
 const VERSION = 1
 
@@ -37,7 +38,7 @@ export class MailboxTokens {
   }
 
   #mac(purpose: string, what: string): Buffer {
-    return createHmac('sha256', this.#key)
+    return createHmac('sha256', secretKey(this.#key))
       .update(encodeCanonical([purpose, what]))
       .digest()
   }

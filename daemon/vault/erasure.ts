@@ -1,6 +1,7 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, type KeyObject } from 'node:crypto'
 import { encodeCanonical } from '../../crdt/cbor.ts'
 import { commitmentOf, type Operation, rowOfOperation, saltOf } from '../../crdt/operation.ts'
+import { secretKey } from '../../crdt/secret-key.ts'
 import { ENTITY_BY_NUMBER, type ReplicatedEntity } from '../../schema/entities/index.ts'
 import type { Sql } from './sql.ts'
 
@@ -19,14 +20,14 @@ export interface Marker {
 /** Markers of erased rows: they say "not this one" to anybody who has the key, and name nothing to anybody else. */
 export class ErasedMarkers {
   readonly #sql: Sql
-  readonly #secret: Uint8Array
+  readonly #secret: KeyObject
   readonly #space: number
   #known: Set<string>
 
   constructor(sql: Sql, space: number, spaceSecret: Uint8Array) {
     this.#sql = sql
     this.#space = space
-    this.#secret = spaceSecret
+    this.#secret = secretKey(spaceSecret)
     this.#known = this.#load()
   }
 

@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+} from 'node:crypto'
 import { base32 } from '@scure/base'
 import { VivimError } from '../../schema/errors.ts'
 
@@ -11,12 +18,12 @@ const TAG = 16
  * different plaintexts ever share a nonce. Layout: nonce 12, tag 16, ciphertext.
  */
 export class Sealing {
-  readonly #vaultKey: Uint8Array
-  readonly #keys = new Map<string, { encrypt: Buffer; nonce: Buffer }>()
+  readonly #vaultKey: KeyObject
+  readonly #keys = new Map<string, { readonly encrypt: KeyObject; readonly nonce: KeyObject }>()
 
   /** @param vaultKey 32 bytes from the keystore; the same on each of the person's devices. */
   constructor(vaultKey: Uint8Array) {
-    this.#vaultKey = vaultKey
+    this.#vaultKey = createSecretKey(vaultKey)
   }
 
   seal(purpose: string, bytes: Uint8Array): Uint8Array {
@@ -54,7 +61,10 @@ export class Sealing {
     let keys = this.#keys.get(purpose)
     if (!keys) {
       const derived = Buffer.from(hkdfSync('sha256', this.#vaultKey, '', `vivim/seal/1/${purpose}`, 64))
-      keys = { encrypt: derived.subarray(0, 32), nonce: derived.subarray(32) }
+      keys = {
+        encrypt: createSecretKey(derived.subarray(0, 32)),
+        nonce: createSecretKey(derived.subarray(32)),
+      }
       this.#keys.set(purpose, keys)
     }
     return keys

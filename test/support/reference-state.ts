@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHash, createHmac, createSecretKey } from 'node:crypto'
 import { decode, encode, rfc8949EncodeOptions } from 'cborg'
 import { type Column, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
 import { isCount, type SharedCell, sharedCells, sharedColumnsOf } from './reference-shared.ts'
@@ -139,7 +139,7 @@ function isContainer(item: unknown): item is object {
 
 /** HMAC-SHA-256(space secret, CBOR [table, key]): what an ERASE names its row by. */
 export function markerOf(spaceSecret: Uint8Array, table: number, key: string): Uint8Array {
-  return createHmac('sha256', spaceSecret)
+  return createHmac('sha256', createSecretKey(spaceSecret))
     .update(canonical([table, key]))
     .digest()
 }
