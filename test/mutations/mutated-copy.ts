@@ -21,6 +21,8 @@ const COPIED = [
 const SEEDS = '400'
 
 const DEADLINE = /timed out/i
+/** The slowest of the files takes a minute and a half on a machine that is not busy. */
+const ENDLESS_MS = 10 * 60_000
 
 export interface Failure {
   /** Its full name; of a file that could not be run, the file. */
@@ -82,9 +84,15 @@ export class MutatedCopy implements AsyncDisposable {
       cwd: this.#folder,
       env: { ...environment, VIVIM_TEST_SEEDS: SEEDS },
       stdio: 'ignore',
+      detached: true,
     })
-    const [code] = (await once(run, 'exit')) as [number | null]
+    // A rule may be what ends a loop. With its children: the one that turns round hears of nothing.
+    const endless = setTimeout(() => process.kill(-run.pid!, 'SIGKILL'), ENDLESS_MS)
+    const [code, signal] = (await once(run, 'exit')) as [number | null, NodeJS.Signals | null]
+    clearTimeout(endless)
     if (code === 0) return undefined
+    if (signal)
+      return { test: tests.join(' '), message: `timed out: no end after ${ENDLESS_MS / 60_000} min` }
     const { testResults } = JSON.parse(await readFile(report, 'utf8')) as Report
     for (const { name, message, assertionResults } of testResults) {
       const failed = assertionResults.find(({ status }) => status === 'failed')
