@@ -1,3 +1,4 @@
+import { unitCount } from '../vault/conversation-counts.ts'
 import type { Sql } from '../vault/sql.ts'
 import { epochOf } from './epoch.ts'
 
@@ -51,7 +52,7 @@ export class Corpus {
   }
 
   get units(): number {
-    this.#units ??= this.#sql.get<{ n: number }>('SELECT count(*) AS n FROM atomic_chat_units')!.n
+    this.#units ??= unitCount(this.#sql)
     return this.#units
   }
 

@@ -11,7 +11,7 @@ export function epochOf(sql: Sql): string {
      ORDER BY space, device, incarnation`,
   )
   const derived = sql.get<{ units: number | null; queued: number; topics: number | null }>(
-    `SELECT (SELECT count(*) FROM atomic_chat_units) AS units, (SELECT count(*) FROM derivation_queue) AS queued,
+    `SELECT (SELECT units FROM unit_counts) AS units, (SELECT count(*) FROM derivation_queue) AS queued,
        (SELECT sum(unit_count) FROM topic_profiles) AS topics`,
   )
   return createHash('sha256')

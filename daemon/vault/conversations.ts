@@ -5,6 +5,7 @@ import type { Part } from '../../schema/capture.ts'
 import { VivimError } from '../../schema/errors.ts'
 import type { ConversationItem, MessageItem } from '../../schema/methods/conversations.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
+import { conversationCounts } from './conversation-counts.ts'
 import {
   type ConversationRow,
   loadConversation,
@@ -199,29 +200,7 @@ export class Conversations {
   }
 
   stats(): Result<'conversations.stats'> {
-    const count = (sql: string) =>
-      Number(Object.values(this.#vault.get(sql, [this.#vault.space]) ?? {})[0] ?? 0)
-    const all = (table: string) =>
-      Number(Object.values(this.#vault.get(`SELECT count(*) FROM ${table}`) ?? {})[0])
-    return {
-      conversations: count('SELECT count(*) FROM conversations WHERE space = ? AND deleted = 0'),
-      archived: count(
-        "SELECT count(*) FROM conversations WHERE space = ? AND deleted = 0 AND state = 'ARCHIVED'",
-      ),
-      trash: count('SELECT count(*) FROM conversations WHERE space = ? AND deleted = 1'),
-      messages: count(
-        `SELECT count(*) FROM messages m JOIN conversations c ON c.space = m.space AND c.id = m.conversation_id
-         WHERE m.space = ? AND m.deleted = 0 AND c.deleted = 0`,
-      ),
-      units: all('atomic_chat_units'),
-      topics: all('topic_profiles'),
-      pending: all('derivation_queue'),
-      providers: this.#vault.all<{ provider: string; conversations: number }>(
-        `SELECT ifnull(provider, 'unknown') AS provider, count(*) AS conversations FROM conversations
-         WHERE space = ? AND deleted = 0 GROUP BY 1 ORDER BY 2 DESC, 1`,
-        [this.#vault.space],
-      ),
-    }
+    return conversationCounts(this.#vault, this.#vault.space)
   }
 
   #erase(ids: readonly string[]): void {
