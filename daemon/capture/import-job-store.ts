@@ -176,9 +176,8 @@ export function reportOf(sql: Sql, job: JobRow): ImportReport {
   ])
   const failure = job.error_json === null ? [] : [JSON.parse(job.error_json)]
   const units = sql.get<{ units: number | null }>(
-    `SELECT sum(units) AS units FROM (
-       SELECT count(DISTINCT acu_id) AS units FROM acu_occurrences WHERE conversation_id IN (
-         SELECT conversation_id FROM capture_attempts WHERE job_id = ?) GROUP BY conversation_id)`,
+    `SELECT sum(units) AS units FROM conversation_unit_counts WHERE conversation_id IN (
+       SELECT conversation_id FROM capture_attempts WHERE job_id = ?)`,
     [job.id],
   )
   return {

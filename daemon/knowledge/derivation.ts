@@ -278,7 +278,7 @@ export class Derivation {
   #queueAll(): void {
     const vault = this.#vault
     vault.transactDerived((tx) => {
-      for (const table of ['acu_occurrences', 'acu_links', 'atomic_chat_units'])
+      for (const table of ['acu_occurrences', 'acu_links', 'atomic_chat_units', 'conversation_unit_counts'])
         tx.run(`DELETE FROM ${table}`)
       for (const index of ['unit_index', 'unit_trigram_index'])
         tx.run(`INSERT INTO ${index} (${index}) VALUES ('rebuild')`)

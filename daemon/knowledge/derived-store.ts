@@ -36,10 +36,9 @@ export function storeConversation(tx: VaultTransaction, space: number, derived: 
     tx,
     fresh.map(([, row]) => row),
   )
-  const units = new Set([
-    ...Array.from(before.values(), ({ acu_id }) => acu_id),
-    ...Array.from(rows.values(), ([acuId]) => acuId),
-  ])
+  const now = new Set(Array.from(rows.values(), ([acuId]) => acuId))
+  countUnits(tx, derived.id, now.size)
+  const units = new Set([...Array.from(before.values(), ({ acu_id }) => acu_id), ...now])
   storeLinks(
     tx,
     derived.id,
@@ -47,6 +46,17 @@ export function storeConversation(tx: VaultTransaction, space: number, derived: 
     Array.from(before.values(), ({ acu_id }) => acu_id),
   )
   refreshUnits(tx, space, units, derived)
+}
+
+/** Writes only what differs. */
+function countUnits(tx: VaultTransaction, conversationId: string, units: number): void {
+  if (units === 0) tx.run('DELETE FROM conversation_unit_counts WHERE conversation_id = ?', [conversationId])
+  else
+    tx.run(
+      `INSERT INTO conversation_unit_counts (conversation_id, units) VALUES (?, ?)
+       ON CONFLICT (conversation_id) DO UPDATE SET units = excluded.units WHERE units <> excluded.units`,
+      [conversationId, units],
+    )
 }
 
 /** Removes everything derived from a conversation, and the topics that rest on it. */

@@ -33,6 +33,7 @@ export const OTHER_ENTITIES = [
   { name: 'UnitTrigramIndex', table: 'unit_trigram_index', class: 'cache' },
   { name: 'MessageCount', table: 'message_counts', class: 'cache' },
   { name: 'UnitCount', table: 'unit_counts', class: 'cache' },
+  { name: 'ConversationUnitCount', table: 'conversation_unit_counts', class: 'cache' },
   { name: 'SyncOperation', table: 'sync_operations', class: 'local' },
   { name: 'Segment', table: 'segments', class: 'local' },
   { name: 'Log', table: 'logs', class: 'local' },

@@ -54,6 +54,14 @@ BEGIN
   UPDATE unit_counts SET units = units - 1 WHERE id = 1;
 END;
 
+-- Cache: different units of each conversation. What derives a conversation says them.
+CREATE TABLE conversation_unit_counts (
+  conversation_id TEXT PRIMARY KEY,
+  units           INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO conversation_unit_counts
+  SELECT conversation_id, count(DISTINCT acu_id) FROM acu_occurrences GROUP BY conversation_id;
+
 -- Of conversations: all that is counted of them, and the order they are listed in.
 CREATE INDEX conversations_by_state ON conversations (space, deleted, state, provider, id);
 CREATE INDEX conversations_by_shown_time ON conversations (space, deleted, ifnull(updated_at, 0), id);

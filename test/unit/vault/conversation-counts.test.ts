@@ -47,6 +47,13 @@ function expectExact({ vault }: { readonly vault: OpenVault }): void {
   )
   // What has no message left has no row: not even the name of something that was erased stays.
   expect(kept).toEqual(there)
+  const units = 'SELECT conversation_id, units FROM conversation_unit_counts ORDER BY conversation_id'
+  expect(vault.all(units)).toEqual(
+    vault.all(
+      `SELECT conversation_id, count(DISTINCT acu_id) AS units FROM acu_occurrences
+       GROUP BY conversation_id ORDER BY conversation_id`,
+    ),
+  )
 }
 
 const someConversation = fc.integer({ min: 0, max: 4 }).map((n) => `c${n}`)
@@ -84,7 +91,7 @@ type Step =
   | { readonly derive: string; readonly texts: readonly string[] }
   | { readonly forget: string }
   | { readonly pull: true }
-const step = fc.oneof<fc.Arbitrary<Step>[]>(
+const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ write: fc.array(write, { minLength: 1, maxLength: 20 }) }) },
   { weight: 1, arbitrary: fc.record({ erase: someConversation }) },
   {
