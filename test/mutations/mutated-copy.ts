@@ -21,6 +21,8 @@ const COPIED = [
 const SEEDS = '400'
 
 const DEADLINE = /timed out/i
+/** The report does not hold what a hook threw. */
+const UNSAID = 'failed, or timed out, before its tests'
 /** The slowest of the files takes a minute and a half on a machine that is not busy. */
 const ENDLESS_MS = 10 * 60_000
 
@@ -34,6 +36,7 @@ export interface Failure {
 interface Report {
   readonly testResults: readonly {
     readonly name: string
+    readonly status: string
     readonly message: string
     readonly assertionResults: readonly {
       readonly fullName: string
@@ -94,10 +97,10 @@ export class MutatedCopy implements AsyncDisposable {
     if (signal)
       return { test: tests.join(' '), message: `timed out: no end after ${ENDLESS_MS / 60_000} min` }
     const { testResults } = JSON.parse(await readFile(report, 'utf8')) as Report
-    for (const { name, message, assertionResults } of testResults) {
+    for (const { name, status, message, assertionResults } of testResults) {
       const failed = assertionResults.find(({ status }) => status === 'failed')
       if (failed) return { test: failed.fullName, message: failed.failureMessages[0] ?? '' }
-      if (message) return { test: name, message }
+      if (status === 'failed') return { test: name, message: message || UNSAID }
     }
     throw new Error(`the tests ended with ${code}, and none of them failed: ${tests.join(' ')}`)
   }
