@@ -3,6 +3,7 @@ import { refuseWorkTree } from '../config/work-tree.ts'
 import type { Command, Invocation } from '../rpc/cli/command.ts'
 import { usage } from '../rpc/cli/option-parser.ts'
 import { readNewPassphrase } from '../rpc/cli/passphrase.ts'
+import { confirmRecoveryPhrase } from '../rpc/cli/recovery-check.ts'
 import type { Result } from '../schema/methods/index.ts'
 import { ensurePeerId, makeHome, refuseForeignFolder } from './home.ts'
 import type { InitServices } from './init-services.ts'
@@ -10,7 +11,6 @@ import { type InitResult, initView } from './init-view.ts'
 import { keepListenAddress } from './listen-address.ts'
 import { acquireDataLock } from './lock.ts'
 import { keepNetworkRole, networkRole, nodeConfig } from './node-config.ts'
-import { confirmRecoveryPhrase } from './recovery-check.ts'
 
 export interface InitOptions {
   readonly services: InitServices

@@ -46,6 +46,7 @@ export interface NodeContext {
   readonly backups: Pick<Backups, 'create' | 'verify' | 'restore'>
   revokeDevice(did: string, params: Params<'devices.revoke'>): Promise<Result<'devices.revoke'>>
   deleteUser(params: Params<'users.delete'>): Promise<void>
+  succeedUser(params: Params<'users.succeed'>): Promise<Result<'users.succeed'>>
   /** Settles on one of two versions of a person's DID log. */
   resolveFork(did: string, params: Params<'devices.resolve'>): Promise<Result<'devices.resolve'>>
   /** Values of the counters by name. */

@@ -36,6 +36,7 @@ import type { NodeContext } from './node-context.ts'
 import { PairingService } from './pairing/pairing-service.ts'
 import { PeersService } from './peers/peers-service.ts'
 import { revokeDevice } from './revoke-device.ts'
+import { succeedUser } from './succeed-user.ts'
 import { SyncService } from './sync/sync-service.ts'
 import type { Replicate } from './sync/sync-session.ts'
 import { TokenizerService } from './tokenizer/tokenizer-service.ts'
@@ -190,6 +191,7 @@ async function start(
         vault: replicate,
         isOpen: (did) => users.openVault(did) !== undefined,
         find: (did, signal) => master.find(did, signal),
+        onSucceeded: (did) => users.noteSucceeded(did),
       }),
     stop: (service) => service.stop(),
   })
@@ -250,7 +252,8 @@ async function start(
         count: metrics.count,
       })
       // It may know by now where a device is that was not found before.
-      service.onChange(() => void (service.state().state === 'online' && sync.networkChanged()))
+      const back = () => Promise.all([sync.networkChanged(), peers.masterChanged()])
+      service.onChange(() => void (service.state().state === 'online' && back()))
       await service.start()
       return service
     },
@@ -398,6 +401,7 @@ async function start(
       return revokeDevice({ users, sync, now }, did, params)
     },
     deleteUser: (params) => deleteUser({ users, gateway: auth.gateway, master, now }, params),
+    succeedUser: (params) => succeedUser({ users, peers, master, now }, params),
     resolveFork: async (did, { number, hash, ...given }) => {
       const rootKey = await givenRootKey(users, did, given)
       await keepInStep(await users.keysOf(did))

@@ -317,6 +317,8 @@ export const LIMITS = {
   /** Entries of one DID log that a master keeps, and sealed records beside them: a key for each device at each change. */
   registryEntries: 1_024,
   registrySealed: 4_096,
+  /** The successor of a root key, and one more as proof that it named two. */
+  registrySuccessors: 2,
   /** Counts of captures that a node tells: providers by name, the highest number, how often; ms. */
   statsProviders: 64,
   statsCount: 1_000_000_000,
@@ -425,6 +427,15 @@ export const LIMITS = {
   /** Between two tries to tell one contact, the first and the longest; ms. */
   contactRetryMs: 1_000,
   contactRetryMaxMs: 600_000,
+  /** Statements that are kept of one root key: its successor, and one more as proof that it named two. */
+  successorsKept: 2,
+  /** Successors of successors. Whoever changes their root key more often is made a contact anew. */
+  successorChain: 8,
+  /** Statements that one side shows the other, and the length of one; bytes. */
+  successionsShown: 10,
+  successionBytes: 512,
+  /** Between two questions to the master whether somebody's root key has a successor; ms. */
+  successionLookUpMs: 200,
   /** Peers a user may be connected to by hand, and dials of theirs at once and in a minute. */
   peersByHand: 32,
   peerDials: 20,

@@ -5,10 +5,10 @@ import type { NodeContext } from '../node-context.ts'
 
 type UsersHandlers = Pick<
   Handlers,
-  'users.create' | 'users.list' | 'users.delete' | 'users.repair' | 'users.lock'
+  'users.create' | 'users.list' | 'users.delete' | 'users.repair' | 'users.succeed' | 'users.lock'
 >
 
-export function usersHandlers({ users, gateway, deleteUser }: NodeContext): UsersHandlers {
+export function usersHandlers({ users, gateway, deleteUser, succeedUser }: NodeContext): UsersHandlers {
   return {
     'users.create': (params) => users.createUser(params),
     'users.list': ({ limit, cursor }) => {
@@ -17,7 +17,11 @@ export function usersHandlers({ users, gateway, deleteUser }: NodeContext): User
       const page = all.slice(start, start + limit)
       const last = page.at(-1)
       return {
-        items: page.map((user) => ({ ...user, locked: users.isLocked(user) })),
+        items: page.map((user) => ({
+          ...user,
+          locked: users.isLocked(user),
+          ...(users.isSucceeded(user.did) ? { succeeded: true as const } : {}),
+        })),
         nextCursor: last && start + limit < all.length ? cursorOf(last) : null,
       }
     },
@@ -30,6 +34,7 @@ export function usersHandlers({ users, gateway, deleteUser }: NodeContext): User
         throw new VivimError('InvalidParams', 'To repair a user, repeat their DID.', { field: 'confirm' })
       return { did, damaged: await users.repair(did, passphrase) }
     },
+    'users.succeed': (params) => succeedUser(params),
     'users.lock': async ({ did }) => {
       const locked = users.lock(did)
       gateway.endUser(did)

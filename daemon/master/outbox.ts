@@ -13,6 +13,9 @@ import {
 /** A signed record that waits to be published. */
 export type WaitingRecord = CheckedRecord
 
+/** What is said of a person who is not here any more. */
+const KEPT: readonly RecordKind[] = ['tombstone', 'successor']
+
 /**
  * Signed records on their way to the master: one file each, so that they survive whatever happens to this process. Of
  * two records about the same person or device the newer stays.
@@ -68,11 +71,11 @@ export class Outbox {
     for (const [name, present] of this.#records) if (present === record) this.#drop([name])
   }
 
-  /** Drops what waits about a person, but that their account has ended. */
+  /** Drops what waits about a person, but that their account has ended, or goes on under another root key. */
   forget(did: string): void {
     this.#drop(
       [...this.#records]
-        .filter(([, { did: whose, kind }]) => whose === did && kind !== 'tombstone')
+        .filter(([, { did: whose, kind }]) => whose === did && !KEPT.includes(kind))
         .map(([name]) => name),
     )
   }

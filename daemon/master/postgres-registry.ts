@@ -75,6 +75,7 @@ const QUOTAS: Record<Exclude<RecordKind, 'user'>, { readonly most: number; reado
   stats: { most: 1, of: 'records of counts' },
   palette: { most: 1, of: 'palettes' },
   tombstone: { most: 1, of: 'ends of an account' },
+  successor: { most: LIMITS.registrySuccessors, of: 'successors' },
 }
 
 export interface PostgresRegistryOptions {

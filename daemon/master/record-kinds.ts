@@ -11,15 +11,26 @@ import { rootVerifier } from '../identity/member-reader.ts'
 import { readPalette } from '../identity/palette-record.ts'
 import { readProviderStats } from '../identity/provider-stats.ts'
 import { readSealedRecord } from '../identity/sealed-record.ts'
+import { readSuccession } from '../identity/successor.ts'
 import { readTombstone } from '../identity/tombstone.ts'
 import { readUserRecord } from '../identity/user-record.ts'
 import { leafHash } from './log/merkle-tree.ts'
 
 /**
  * What a registry keeps: who a person is, a device's member document, an entry of a DID log, what is sealed for the
- * person's devices, what a node counts, the palette of the instance, and that an account has ended.
+ * person's devices, what a node counts, the palette of the instance, that an account has ended, and whose root key took
+ * the place of theirs.
  */
-export const RECORD_KINDS = ['user', 'device', 'entry', 'sealed', 'stats', 'palette', 'tombstone'] as const
+export const RECORD_KINDS = [
+  'user',
+  'device',
+  'entry',
+  'sealed',
+  'stats',
+  'palette',
+  'tombstone',
+  'successor',
+] as const
 export type RecordKind = (typeof RECORD_KINDS)[number]
 
 export interface SignedRecord {
@@ -67,6 +78,10 @@ const READERS: Record<RecordKind, (bytes: Uint8Array) => About | undefined> = {
   tombstone: (bytes) => {
     const tombstone = readTombstone(bytes)
     return tombstone && { did: tombstone.did, subject: '', sequence: 0 }
+  },
+  successor: (bytes) => {
+    const stated = readSuccession(bytes)
+    return stated && { did: stated.predecessor, subject: stated.successor, sequence: 0 }
   },
 }
 

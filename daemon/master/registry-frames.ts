@@ -53,6 +53,7 @@ const PUT: Readonly<Record<RecordKind, number>> = {
   stats: 8,
   palette: 9,
   tombstone: 10,
+  successor: 12,
 }
 const ANSWER = { pong: 1, put: 2, devices: 3, found: 4, refused: 5, records: 6, witness: 7 } as const
 const OUTCOMES: readonly PutOutcome[] = ['stored', 'stale']

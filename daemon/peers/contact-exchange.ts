@@ -21,7 +21,7 @@ import {
   newNonce,
   STORED,
 } from './contact-frames.ts'
-import { type ContactProof, issueConsent, issueProof, readProof } from './contact-proof.ts'
+import { type ContactProof, issueConsent, issueProof, readProof, type ShownProof } from './contact-proof.ts'
 import type { PeersOptions } from './options.ts'
 import { PEERS_PROTOCOL, PEERS_STREAM } from './protocol.ts'
 import { addressesToTell } from './reach.ts'
@@ -37,6 +37,8 @@ export interface ExchangeListener {
   onContact(did: string): void
   /** The other side may not know yet. */
   onUnconfirmed(did: string): void
+  /** Somebody showed whose place they took, or who took theirs. */
+  onSuccessions(did: string, statements: readonly Uint8Array[]): Promise<void>
 }
 
 /**
@@ -95,12 +97,14 @@ export class ContactExchange {
       if (!answererNonce) throw brokenOff()
       const context = contextOf(network.peerId, stream.peerId, askerNonce, answererNonce)
       const consent = issueConsent(keys, other, now())
-      const proof = issueProof(keys.deviceKey, { ...this.#shown(did), consent, secret }, context.asks)
+      const proof = issueProof(keys.deviceKey, { ...(await this.#shown(did)), consent, secret }, context.asks)
       await stream.send(encodeCanonical(proof), signal)
       const answer = decodeAnswer(await stream.receive(signal))
       if (!answer) throw brokenOff()
       if (answer.type === 'agreed') {
-        const heard = await this.#checked(readProof(answer.proof, context.answers), other, did, stream.peerId)
+        const theirs = readProof(answer.proof, context.answers)
+        const heard = await this.#checked(theirs, other, did, stream.peerId)
+        await this.#to.onSuccessions(did, theirs!.successions)
         await vault(did)('contactAnswered', { heard, own: consent })
         await stream.send(STORED, signal)
         this.#to.onContact(did)
@@ -168,7 +172,7 @@ export class ContactExchange {
       count(`peers.heard.${outcome.name}`)
       if (outcome.own) {
         this.#to.onContact(to)
-        const shown = { ...this.#shown(to), consent: outcome.own.consent, secret: null }
+        const shown = { ...(await this.#shown(to)), consent: outcome.own.consent, secret: null }
         return { type: 'agreed', proof: issueProof(outcome.own.deviceKey, shown, context.answers) }
       }
     } catch (error) {
@@ -187,6 +191,7 @@ export class ContactExchange {
     const keys = await keysOf(to)
     if (this.#isOver(proof.who.document.chain)) return { name: 'expired' }
     if (await this.#revoked(proof.who.document)) return { name: 'revoked' }
+    await this.#to.onSuccessions(to, proof.successions)
     const consent = issueConsent(keys, from, now())
     const { secret } = proof
     const secretHash = secret && hashOfSecret(secret)
@@ -220,9 +225,10 @@ export class ContactExchange {
     }
   }
 
-  #shown(did: string): { addresses: string[]; displayName: string | null } {
-    const { network, userOf } = this.#options
+  async #shown(did: string): Promise<Pick<ShownProof, 'addresses' | 'displayName' | 'successions'>> {
+    const { network, userOf, vault } = this.#options
     return {
+      successions: await vault(did)('ownSuccessions', {}),
       addresses: addressesToTell(network.multiaddrs()),
       displayName: userOf(did)?.displayName?.slice(0, LIMITS.nameCharacters) ?? null,
     }

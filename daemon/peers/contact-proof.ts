@@ -56,6 +56,8 @@ export interface ShownProof {
   readonly displayName: string | null
   /** Of an invite. */
   readonly secret: Uint8Array | null
+  /** As `issueSuccession` makes them: whose place the person took, and who took theirs. */
+  readonly successions: readonly Uint8Array[]
 }
 
 export interface ContactProof extends ShownProof {
@@ -63,31 +65,33 @@ export interface ContactProof extends ShownProof {
 }
 
 /**
- * [consent, addresses, name, secret, signature]: the device that signed the consent is on the node at this end, now,
+ * [consent, addresses, name, secret, signature], and the successions where there are any: the device that signed the consent is on the node at this end, now,
  * and speaks to the node at the other end.
  */
 export function issueProof(deviceKey: KeyObject, shown: ShownProof, context: ProofContext): Cbor[] {
-  const { consent, addresses, displayName, secret } = shown
+  const { consent, addresses, displayName, secret, successions } = shown
   const signature = sign(deviceKey, statementOf(shown, context))
-  return [consent, [...addresses], displayName, secret, signature]
+  const fields = [consent, [...addresses], displayName, secret, signature]
+  return successions.length > 0 ? [...fields, [...successions]] : fields
 }
 
 /** `context` is that of the side that made it. Undefined for anything that does not hold. */
 export function readProof(value: readonly Cbor[], context: ProofContext): ContactProof | undefined {
-  if (value.length !== 5) return undefined
-  const [consent, addresses, displayName, secret, signature] = value
+  if (value.length !== 5 && value.length !== 6) return undefined
+  const [consent, addresses, displayName, secret, signature, successions = []] = value
   if (!(consent instanceof Uint8Array && signature instanceof Uint8Array)) return undefined
   if (!areAddresses(addresses) || addresses.length > LIMITS.contactAddresses) return undefined
-  if (!isName(displayName) || !isSecret(secret)) return undefined
+  if (!isName(displayName) || !isSecret(secret) || !areSuccessions(successions)) return undefined
+  if (value.length === 6 && successions.length === 0) return undefined
   const who = readConsent(consent)
-  const shown = { consent, addresses, displayName, secret }
+  const shown = { consent, addresses, displayName, secret, successions }
   if (!who || !verify(who.document.device, statementOf(shown, context), signature)) return undefined
   return { ...shown, who }
 }
 
 function statementOf(shown: ShownProof, context: ProofContext): Uint8Array {
   const { role, ownPeerId, otherPeerId, askerNonce, answererNonce } = context
-  const { consent, addresses, displayName, secret } = shown
+  const { consent, addresses, displayName, secret, successions } = shown
   return encodeCanonical([
     PROOF,
     role,
@@ -99,6 +103,7 @@ function statementOf(shown: ShownProof, context: ProofContext): Uint8Array {
     [...addresses],
     displayName,
     secret,
+    ...(successions.length > 0 ? [successions.map(sha256)] : []),
   ])
 }
 
@@ -114,4 +119,9 @@ function isName(value: Cbor | undefined): value is string | null {
 
 function isSecret(value: Cbor | undefined): value is Uint8Array | null {
   return value === null || (value instanceof Uint8Array && value.length === INVITE_SECRET_BYTES)
+}
+
+function areSuccessions(value: Cbor): value is readonly Uint8Array[] {
+  if (!Array.isArray(value) || value.length > LIMITS.successionsShown) return false
+  return value.every((each) => each instanceof Uint8Array && each.length <= LIMITS.successionBytes)
 }

@@ -35,4 +35,6 @@ export interface PeersOptions {
   readonly isOpen: (did: string) => boolean
   /** What the master knows of a person. @throws VivimError `Unavailable` */
   readonly find: (did: string, signal: AbortSignal) => Promise<RegistryEntry | undefined>
+  /** The root key of a user of this node has a successor. */
+  readonly onSucceeded: (did: string) => void
 }

@@ -13,19 +13,21 @@ export function peerView(
   const shown = (name: string | null) =>
     name === null ? null : maskSpans(name, detectSpans(name), maxSecurityLevel)
   const petname = shown(row.petname)
-  const state = row.state === 'removed' ? 'none' : row.state
+  const { refused, ...lineage } = row.lineage
+  const state = row.state === 'removed' || refused ? 'none' : row.state
   return {
     did: row.did,
     name: petname ?? `person ${row.did.slice(-6)}`,
     petname,
     displayName: shown(row.displayName),
     state: row.blocked ? 'blocked' : state,
-    trust: row.state === 'accepted' && !row.blocked ? row.trust : null,
+    trust: state === 'accepted' && !row.blocked ? row.trust : null,
     connected: row.reach.some(({ peerId }) => connected(peerId)),
-    confirmed: row.state === 'accepted' && row.confirmedAt !== null,
+    confirmed: state === 'accepted' && row.confirmedAt !== null,
     initiated: row.initiated,
     safety: safetyString(ownDid, row.did),
     askedAt: row.askedAt,
     acceptedAt: row.acceptedAt,
+    ...lineage,
   }
 }

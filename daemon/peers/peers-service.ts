@@ -15,6 +15,8 @@ import { peerView } from './peer-view.ts'
 import { PeersByHand } from './peers-by-hand.ts'
 import { nameIsFree, personNamed, petnameOf } from './person.ts'
 import { addressesToTell, readNodeAddress, refusePrivate } from './reach.ts'
+import { SuccessionFollower } from './succession-follower.ts'
+import { SuccessionWatch } from './succession-watch.ts'
 
 /** On whose behalf, and what they may see and reach. */
 export interface PeersCaller {
@@ -33,12 +35,16 @@ export class PeersService {
   readonly #exchange: ContactExchange
   readonly #teller: ContactTeller
   readonly #byHand: PeersByHand
+  readonly #watch: SuccessionWatch
   /** Invites being used by a user of this node: `<user> <secret>`. */
   readonly #using = new Set<string>()
 
   constructor(options: PeersOptions) {
     this.#options = options
+    const follower = new SuccessionFollower({ ...options, onFollowed: (did) => this.#teller.wake(did) })
+    this.#watch = new SuccessionWatch({ ...options, follower })
     this.#exchange = new ContactExchange(options, {
+      onSuccessions: (did, statements) => follower.follow(did, statements),
       onContact: (did) => this.#teller.wake(did),
       onUnconfirmed: (did) => this.#teller.wake(did),
     })
@@ -50,6 +56,7 @@ export class PeersService {
   }
 
   stop(): void {
+    this.#watch.stop()
     this.#teller.stop()
     this.#exchange.stop()
   }
@@ -57,6 +64,7 @@ export class PeersService {
   /** A user's database was opened. */
   opened(did: string): void {
     this.#teller.wake(did)
+    this.#watch.wake(did)
   }
 
   /** This node is reached elsewhere than before. */
@@ -64,9 +72,15 @@ export class PeersService {
     this.#teller.moved()
   }
 
+  /** The master may answer now. */
+  masterChanged(): void {
+    this.#watch.wakeAll()
+  }
+
   /** A user was locked. */
   closed(did: string): void {
     this.#teller.forget(did)
+    this.#watch.forget(did)
     this.#byHand.forget(did)
     this.#options.network.protect(protectedName(did), [])
   }
@@ -352,5 +366,6 @@ function nobody(did: string): ContactRow {
     acceptedAt: null,
     confirmedAt: null,
     hasTheirConsent: false,
+    lineage: { succeeds: null, followedAt: null, succeededBy: null, disputed: false, refused: false },
   }
 }

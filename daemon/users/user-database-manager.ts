@@ -266,6 +266,14 @@ export class UserDatabaseManager {
     if (this.#keystore.get(did)) this.#folderOf(did).markOtherDevices(count > 1)
   }
 
+  isSucceeded(did: string): boolean {
+    return this.#folderOf(did).isSucceeded
+  }
+
+  noteSucceeded(did: string): void {
+    if (this.#keystore.get(did)) this.#folderOf(did).markSucceeded()
+  }
+
   /** Removes keys, then database, from this node. A crash on the way is finished by `sweep`. */
   async deleteUserDatabase(did: string): Promise<void> {
     if (!this.#keystore.get(did)) throw new VivimError('NotFound', 'There is no such user on this node.')

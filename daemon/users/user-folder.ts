@@ -16,6 +16,7 @@ const PRIVATE = 0o700
 const PENDING = 'work.pending'
 const SHARED = 'devices.several'
 const MADE = 'vault.made'
+const SUCCEEDED = 'root.succeeded'
 
 /** Where one user's files are: `<users>/<aa>/<hash>`; `aa`, the hash's first two digits, keeps folders small. */
 export class UserFolder {
@@ -70,6 +71,15 @@ export class UserFolder {
 
   markOtherDevices(some: boolean): void {
     if (some !== this.hasOtherDevices) this.#mark(SHARED, some)
+  }
+
+  /** The root key has a successor; known also while the database is locked. */
+  get isSucceeded(): boolean {
+    return this.#has(SUCCEEDED)
+  }
+
+  markSucceeded(): void {
+    if (!this.isSucceeded) this.#mark(SUCCEEDED, true)
   }
 
   /** The database was here and is gone, or is empty: a new one in its place would look as if nothing had ever been. */

@@ -1,4 +1,5 @@
 import type { Sql } from './sql.ts'
+import { type Lineage, lineageOf } from './succession-rows.ts'
 
 /** A node at which a person is reached. */
 export interface Reach {
@@ -26,6 +27,7 @@ export interface ContactRow {
   readonly acceptedAt: number | null
   readonly confirmedAt: number | null
   readonly hasTheirConsent: boolean
+  readonly lineage: Lineage
 }
 
 interface Row {
@@ -51,26 +53,41 @@ const PEOPLE = `SELECT p.id, c.state, c.blocked, c.trust, n.name AS petname, c.d
   LEFT JOIN contacts c ON c.space = ?1 AND c.id = p.id AND c.deleted = 0
   LEFT JOIN petnames n ON n.space = ?1 AND n.id = p.id AND n.deleted = 0`
 
-const KNOWN = `(n.name IS NOT NULL OR c.blocked = 1 OR c.state <> 'removed')`
+const KNOWN = `(n.name IS NOT NULL OR c.blocked = 1 OR c.state <> 'removed' OR EXISTS
+  (SELECT 1 FROM successions s WHERE s.space = ?1 AND s.predecessor = p.id AND s.deleted = 0))`
 
 /** Undefined for somebody this person has nothing about. */
 export function contactOf(sql: Sql, space: number, did: string): ContactRow | undefined {
   const row = sql.get<Row>(`${PEOPLE} WHERE p.id = ?2`, [space, did])
-  return row && contactIn(row)
+  return row && contactIn(sql, space, row)
 }
 
 /** By DID, from the one after `after` on; without those that it is over with. */
 export function contactsAfter(sql: Sql, space: number, after: string, limit: number): ContactRow[] {
   return sql
     .all<Row>(`${PEOPLE} WHERE p.id > ?2 AND ${KNOWN} ORDER BY p.id LIMIT ?3`, [space, after, limit])
-    .map(contactIn)
+    .map((row) => contactIn(sql, space, row))
 }
 
 /** Those this person wants to be in contact with, and may tell so; who was never told first. */
 export function contactsToTell(sql: Sql, space: number, limit: number): ContactRow[] {
   const wanted = `ifnull(c.blocked, 0) = 0 AND c.reach_json IS NOT NULL AND c.state IN ('requested', 'accepted')`
   const order = 'c.confirmed_at IS NOT NULL, c.asked_at DESC, p.id'
-  return sql.all<Row>(`${PEOPLE} WHERE ${wanted} ORDER BY ${order} LIMIT ?2`, [space, limit]).map(contactIn)
+  return sql
+    .all<Row>(`${PEOPLE} WHERE ${wanted} ORDER BY ${order} LIMIT ?2`, [space, limit])
+    .map((row) => contactIn(sql, space, row))
+    .filter(({ lineage }) => lineage.succeededBy === null && !lineage.refused)
+}
+
+/** The DIDs alone of those in `contactsAfter`. */
+export function peopleAfter(sql: Sql, space: number, after: string, limit: number): string[] {
+  return sql
+    .all<{ id: string }>(`${PEOPLE} WHERE p.id > ?2 AND ${KNOWN} ORDER BY p.id LIMIT ?3`, [
+      space,
+      after,
+      limit,
+    ])
+    .map(({ id }) => id)
 }
 
 /** DIDs that go by that petname; two when two devices gave it at once. */
@@ -83,7 +100,7 @@ export function didsNamed(sql: Sql, space: number, name: string): string[] {
     .map(({ id }) => id)
 }
 
-function contactIn(row: Row): ContactRow {
+function contactIn(sql: Sql, space: number, row: Row): ContactRow {
   return {
     did: row.id,
     state: row.state ?? 'removed',
@@ -97,6 +114,7 @@ function contactIn(row: Row): ContactRow {
     acceptedAt: row.accepted_at,
     confirmedAt: row.confirmed_at,
     hasTheirConsent: row.consented === 1,
+    lineage: lineageOf(sql, space, row.id),
   }
 }
 

@@ -23,10 +23,17 @@ export interface Heard {
 }
 
 /**
- * What becomes of somebody who asks. `accepted`: both want it. `kept`: the person is asked. The others are told to
- * nobody outside.
+ * What becomes of somebody who asks. `accepted`: both want it. `kept`: the person is asked. `superseded`: their root key
+ * has a successor. The others are told to nobody outside.
  */
-export type Outcome = 'accepted' | 'kept' | 'blocked' | 'not_allowed' | 'too_many' | 'bad_invite'
+export type Outcome =
+  | 'accepted'
+  | 'kept'
+  | 'blocked'
+  | 'not_allowed'
+  | 'too_many'
+  | 'bad_invite'
+  | 'superseded'
 
 /** How a person stands to others. */
 export class Contacts {

@@ -1,3 +1,4 @@
+import { VivimError } from '../../schema/errors.ts'
 import { ContactInvites, type InviteRow } from './contact-invites.ts'
 import {
   type ContactRow,
@@ -8,6 +9,8 @@ import {
   type Trust,
 } from './contact-rows.ts'
 import { Contacts, type Heard, type Outcome, type Policy } from './contacts.ts'
+import { followedFrom, lineageOf } from './succession-rows.ts'
+import { Successions } from './successions.ts'
 import type { Vault } from './vault.ts'
 
 /** What being in contact with other people asks of a user's vault. Null stands for nothing known of somebody. */
@@ -50,21 +53,31 @@ export interface PeopleActions {
 export function peopleActions(vault: Vault): PeopleActions {
   const contacts = new Contacts(vault)
   const invites = new ContactInvites(vault)
+  const successions = new Successions(vault)
   const { space } = vault
   return {
     contact: ({ did }) => contacts.get(did) ?? null,
     contacts: ({ after, limit }) => contactsAfter(vault, space, after, limit),
     contactsToTell: ({ limit }) => contactsToTell(vault, space, limit),
     petnamed: ({ name }) => didsNamed(vault, space, name),
-    askContact: ({ did, ...asked }) => contacts.ask(did, asked),
-    hearContact: ({ heard, own, secretHash }) => ({ outcome: contacts.hear(heard, own, secretHash) }),
+    askContact: ({ did, ...asked }) => {
+      const followed = followedFrom(vault, space, did)
+      if (followed) throw goesByAnother(followed.successor)
+      return contacts.ask(did, asked)
+    },
+    // Whoever has the old key of somebody who goes by a new one, or by another one, is nobody's contact.
+    hearContact: ({ heard, own, secretHash }) => {
+      const { succeededBy, refused } = lineageOf(vault, space, heard.did)
+      if (succeededBy !== null || refused) return { outcome: 'superseded' }
+      return { outcome: contacts.hear(heard, own, secretHash) }
+    },
     contactAnswered: ({ heard, own }) => contacts.answered(heard, own) ?? null,
     contactConfirmed: ({ did }) => {
       contacts.confirm(did)
       return null
     },
     acceptContact: ({ did, own }) => contacts.accept(did, own),
-    blockContact: ({ did, blocked }) => contacts.block(did, blocked),
+    blockContact: ({ did, blocked }) => successions.block(did, blocked),
     trustContact: ({ did, level }) => contacts.trust(did, level),
     removeContact: ({ did }) => contacts.remove(did) ?? null,
     nameContact: ({ did, name }) => contacts.name(did, name) ?? null,
@@ -73,4 +86,11 @@ export function peopleActions(vault: Vault): PeopleActions {
     makeContactInvite: (invite) => invites.make(invite),
     revokeContactInvite: ({ id }) => ({ revoked: invites.revoke(id) }),
   }
+}
+
+function goesByAnother(did: string): VivimError {
+  return new VivimError('Conflict', 'They have another root key by now.', {
+    field: 'did',
+    hint: `They are ${did}.`,
+  })
 }

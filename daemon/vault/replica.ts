@@ -30,6 +30,7 @@ import type { Received } from './received.ts'
 import { type Installed, installSnapshot } from './snapshot-install.ts'
 import { Snapshots } from './snapshots.ts'
 import type { StateAudit } from './state-audit.ts'
+import { type SuccessionActions, successionActions } from './succession-actions.ts'
 import type { SyncCursors } from './sync-cursors.ts'
 import type { VaultTransaction } from './vault.ts'
 
@@ -45,7 +46,7 @@ export interface ReplicaMembers {
 }
 
 /** What replication asks of a user's vault; each is one message to the user's worker. */
-export interface ReplicaActions extends AuditActions, MailboxActions, PeopleActions {
+export interface ReplicaActions extends AuditActions, MailboxActions, PeopleActions, SuccessionActions {
   /** Writes a copy of the whole database to a new file, 0600. @throws VivimError `StorageFull` */
   copyTo(params: { readonly path: string }): null
   frontier(params: Record<never, never>): Frontier
@@ -150,6 +151,7 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
     ...auditActions(vault, options.audit, remake),
     ...mailboxActions(vault, cursors, () => settleClock(options)),
     ...peopleActions(vault),
+    ...successionActions(vault),
     copyTo: ({ path }) => {
       vault.database.copyTo(path)
       return null

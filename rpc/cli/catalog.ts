@@ -42,6 +42,7 @@ export function catalog(local: LocalCommands): readonly CommandEntry[] {
       ['user lock', "forget a user's keys until the next sign-in", user('lock')],
       ['user delete', "remove a user's keys and database", user('delete')],
       ['user repair', 'begin a damaged database anew, from other devices', user('repair')],
+      ['user rotate-root', 'replace a root key: go on as a new user', user('rotateRoot')],
       ['whoami', 'say whom commands sign in as', user('whoami')],
     ]),
     ...group('Backups', [

@@ -7,12 +7,15 @@ import { oneLine } from './views/text.ts'
 export type User = Result<'users.list'>['items'][number]
 
 /**
- * The user named by DID or display name; without a name, the only one of the node.
+ * The user named by DID or display name; without a name, the only one of the node who does not go on as another.
  * @throws VivimError `InvalidParams` with the list when it is not clear who is meant, `NotFound`
  */
 export async function chooseUser(client: Client, name: string | undefined): Promise<User> {
   const users = await allUsers(client)
-  const matching = name === undefined ? users : users.filter(isNamed(name))
+  const named = name === undefined ? users : users.filter(isNamed(name))
+  // Who goes on as another user is meant only by their DID.
+  const going = named.filter(({ succeeded }) => !succeeded)
+  const matching = named.length > 1 && going.length > 0 ? going : named
   if (matching.length === 1) return matching[0]!
   if (users.length === 0)
     throw new VivimError('NotFound', 'This node has no user.', {

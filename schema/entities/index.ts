@@ -2,6 +2,7 @@ import type { Entity, ReplicatedEntity } from './entity.ts'
 import { Conversation, ConversationTag, Device, Floor, Message, MessageVersion } from './facts.ts'
 import { Annotation, Notebook, NotebookEntry } from './notebooks.ts'
 import { Contact, ContactPolicy, Petname } from './people.ts'
+import { Succession } from './successions.ts'
 
 /** Every replicated table, in wire-number order. The state digest walks them in this order. */
 export const REPLICATED_ENTITIES = [
@@ -17,6 +18,7 @@ export const REPLICATED_ENTITIES = [
   Petname,
   Contact,
   ContactPolicy,
+  Succession,
 ] as const satisfies readonly ReplicatedEntity[]
 
 export type ReplicatedEntityName = (typeof REPLICATED_ENTITIES)[number]['name']
@@ -84,3 +86,4 @@ export type { Column, Entity, ReplicatedEntity, RowValues, TableClass, Value } f
 export { Conversation, ConversationTag, Device, Floor, Message, MessageVersion } from './facts.ts'
 export { Annotation, Notebook, NotebookEntry } from './notebooks.ts'
 export { Contact, ContactPolicy, Petname } from './people.ts'
+export { Succession } from './successions.ts'

@@ -32,6 +32,14 @@ export const PeerItem = z.object({
   safety: z.string(),
   askedAt: Millis.nullable(),
   acceptedAt: Millis.nullable(),
+  /** The DID they had before their root key was replaced: the safety string is another one since, compare it anew. */
+  succeeds: z.string().nullable(),
+  /** When that was followed. */
+  followedAt: Millis.nullable(),
+  /** The DID they have now; this one is nobody's contact any more. */
+  succeededBy: z.string().nullable(),
+  /** One root key named two successors: somebody else may have it. Ask them. */
+  disputed: z.boolean(),
 })
 export type PeerItem = z.output<typeof PeerItem>
 

@@ -4,6 +4,13 @@ import { Did, defineMethod, listOf, Millis, Page } from './method.ts'
 
 const Passphrase = z.string().min(1).max(1_000)
 
+/** A vault of many gigabytes is carried over by one call; ms. */
+const SUCCEED_MS = 4 * 60 * 60 * 1_000
+
+/** A DID and words to ask with; nobody has them. */
+const SOMEBODY = 'did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK'
+const PHRASE = `${'abandon '.repeat(23)}art`
+
 export const UserItem = z.object({
   did: z.string(),
   displayName: z.string().nullable(),
@@ -13,6 +20,8 @@ export const UserItem = z.object({
   /** The keystore opens without a passphrase. */
   unattended: z.boolean(),
   createdAt: Millis,
+  /** Their root key has a successor: they go on as another user. */
+  succeeded: z.literal(true).optional(),
 })
 
 export const usersMethods = {
@@ -92,6 +101,51 @@ export const usersMethods = {
     examples: [{ title: 'Repair', params: { did: '$did', confirm: '$did' } }],
     positional: ['did', 'confirm'],
     timeoutMs: 120_000,
+  }),
+  'users.succeed': defineMethod({
+    summary:
+      'Let another user of this node take the place of one whose root key is to be replaced: both root keys sign it, and contacts follow. For good.',
+    access: 'owner',
+    params: z.strictObject({
+      did: Did,
+      /** A user of this node, as a rule a new one. Their words are asked for too: nobody goes over to a phrase that is lost. */
+      successor: Did,
+      /** The 24 words of the old root key. */
+      recoveryPhrase: z.string().min(1).max(1_000).optional(),
+      /** Instead of the words, where this device keeps the root key under it. */
+      passphrase: Passphrase.optional(),
+      /** The 24 words of the new root key. */
+      successorPhrase: z.string().min(1).max(1_000).optional(),
+      successorPassphrase: Passphrase.optional(),
+    }),
+    result: z.object({
+      did: z.string(),
+      successor: z.string(),
+      /** When it was signed. */
+      at: Millis,
+    }),
+    errors: [
+      'NotFound',
+      'InvalidParams',
+      'Unauthorized',
+      'RateLimited',
+      'Conflict',
+      'UserUnavailable',
+      'StorageFull',
+    ],
+    examples: [
+      {
+        title: 'Go on as another user',
+        params: {
+          did: '$did',
+          successor: SOMEBODY,
+          recoveryPhrase: PHRASE,
+          successorPhrase: PHRASE,
+        },
+      },
+    ],
+    positional: ['did', 'successor'],
+    timeoutMs: SUCCEED_MS,
   }),
   'users.lock': defineMethod({
     summary: "Close a user's database and forget its keys until the next sign-in.",

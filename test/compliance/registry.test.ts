@@ -324,6 +324,28 @@ describe.each([
     expect(await registry.put('entry', ann.revocation(2, 'phone'))).toBe('stored')
   })
 
+  it('keeps the successor of a root key that both keys signed, and a second one as proof, in any state of the account', async () => {
+    const next = new Person(`Anna ${people++}`)
+    const other = new Person(`Other ${people++}`)
+    const third = new Person(`Third ${people++}`)
+    const half = ann.successor(next).slice()
+    half[half.length - 1]! ^= 1
+    for (const bytes of [half, ann.tombstone(), next.record(1)])
+      expect(await failureOf(registry.put('successor', bytes))).toMatchObject({ code: 'InvalidParams' })
+    expect(await registry.put('successor', ann.successor(next))).toBe('stored')
+    expect(await registry.put('successor', ann.successor(next, 9_000))).toBe('stale')
+    expect(await registry.put('tombstone', ann.tombstone())).toBe('stored')
+    expect(await registry.put('successor', ann.successor(other))).toBe('stored')
+    expect(await failureOf(registry.put('successor', ann.successor(third)))).toMatchObject({
+      code: 'Exhausted',
+    })
+    const kept = (await registry.find(ann.did))!.records.filter(({ kind }) => kind === 'successor')
+    expect(kept.map(({ bytes }) => hexOf(bytes)).sort()).toEqual(
+      [ann.successor(next), ann.successor(other)].map(hexOf).sort(),
+    )
+    expect(await registry.find(next.did)).toBeUndefined()
+  })
+
   it('keeps the palette that the instance itself signed, the newest alone, and no other', async () => {
     const of = (key: KeyObject, sequence: number, label: string, actionCode = 'search') => {
       const command = { trigger: 'find', label, actionCode, scope: 'global' } as SystemCommand

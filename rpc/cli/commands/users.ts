@@ -15,6 +15,7 @@ import {
   usersView,
   whoamiView,
 } from '../views/users.ts'
+import { rotateRoot } from './rotate-root.ts'
 
 const create: Command = {
   usage: '[NAME]',
@@ -114,6 +115,7 @@ export const userCommands = {
   lock,
   delete: remove,
   repair,
+  rotateRoot,
   whoami: methodCommand('auth.whoami', { view: whoamiView }),
 }
 

@@ -7,7 +7,17 @@ import { count, date, oneLine } from './text.ts'
 export function peersView({ items, nextCursor }: Result<'peers.list'>, style: Style): string {
   if (items.length === 0) return 'You know nobody yet. `vivimd peers invite` makes an invite for somebody.\n'
   const rows = items.map((peer) => [nameOf(peer), stateOf(peer), peer.trust ?? '-', peer.safety, peer.did])
-  return table(['NAME', 'STATE', 'TRUST', 'SAFETY', 'DID'], rows, style) + more(nextCursor)
+  const news = items.flatMap((peer) => successionNote(peer) ?? [])
+  return table(['NAME', 'STATE', 'TRUST', 'SAFETY', 'DID'], rows, style) + news.join('') + more(nextCursor)
+}
+
+/** What a person has to know before they trust the name. */
+function successionNote(peer: PeerItem): string | undefined {
+  const { did, succeeds, succeededBy, disputed, followedAt } = peer
+  if (disputed)
+    return `${nameOf(peer)}: one root key named two successors, so somebody else may have it. Ask them, and compare: vivimd peers safety ${did}\n`
+  if (succeeds === null || followedAt === null || succeededBy !== null) return undefined
+  return `${nameOf(peer)} has a new root key since ${date(followedAt)}. Compare the safety string: vivimd peers safety ${did}\n`
 }
 
 /** What they call themselves is in quotes: it is their word, not yours. */
@@ -15,7 +25,8 @@ function nameOf({ name, petname, displayName }: PeerItem): string {
   return oneLine(petname !== null || displayName === null ? name : JSON.stringify(displayName))
 }
 
-function stateOf({ state, connected, confirmed }: PeerItem): string {
+function stateOf({ state, connected, confirmed, succeededBy }: PeerItem): string {
+  if (succeededBy !== null) return `now …${succeededBy.slice(-6)}`
   if (state === 'accepted') return connected ? 'connected' : confirmed ? 'contact' : 'contact, not told yet'
   if (state === 'requested') return 'asked by you'
   if (state === 'received') return 'asks you'

@@ -5,9 +5,9 @@ import { date, oneLine } from './text.ts'
 
 export function usersView({ items, nextCursor }: Result<'users.list'>, style: Style): string {
   if (items.length === 0) return 'There is no user yet: vivimd user create NAME\n'
-  const rows = items.map(({ did, displayName, locked, unattended, createdAt }) => [
+  const rows = items.map(({ did, displayName, locked, unattended, createdAt, succeeded }) => [
     oneLine(displayName ?? '-'),
-    unattended ? 'no passphrase' : locked ? 'locked' : 'unlocked',
+    (unattended ? 'no passphrase' : locked ? 'locked' : 'unlocked') + (succeeded ? ', replaced' : ''),
     date(createdAt),
     did,
   ])
@@ -36,6 +36,17 @@ export function lockedView({ locked }: Result<'users.lock'>): string {
 
 export function deletedUserView({ did }: Result<'users.delete'>): string {
   return `Deleted ${did}: keys and database are gone.\n`
+}
+
+export function succeededUserView(result: Result<'users.succeed'>): string {
+  const { did, successor } = result
+  return [
+    `${did}`,
+    `goes on as ${successor}.`,
+    'Contacts follow as soon as they hear of it; their safety strings are other ones now: vivimd peers list',
+    'Pair your other devices with the new user: vivimd device pair',
+    'The old user stays readable here, under its DID.\n',
+  ].join('\n')
 }
 
 export function repairedUserView({ damaged }: Result<'users.repair'>): string {

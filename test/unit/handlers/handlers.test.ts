@@ -62,6 +62,9 @@ beforeEach(() => {
         { users: managed.users, gateway: auth.gateway, master: { publish: async () => {} }, now: Date.now },
         params,
       ),
+    succeedUser: async () => {
+      throw new VivimError('NotFound')
+    },
     resolveFork: async () => {
       throw new VivimError('NotFound')
     },

@@ -6,6 +6,7 @@ import { encodeDid } from '../../../daemon/identity/did.ts'
 import { privateKeyOfSeed, publicKeyBytes, sign } from '../../../daemon/identity/ed25519.ts'
 import { issueMemberDocument } from '../../../daemon/identity/member-document.ts'
 import { issueSealedRecord } from '../../../daemon/identity/sealed-record.ts'
+import { issueSuccession } from '../../../daemon/identity/successor.ts'
 import { issueUserRecord } from '../../../daemon/identity/user-record.ts'
 
 function keyOf(name: string): KeyObject {
@@ -107,6 +108,11 @@ export class Person {
   tombstone(did = this.did): Uint8Array {
     const statement = encodeCanonical(['vivimd/account-tombstone/1', did, 1_000])
     return encodeCanonical([statement, sign(keyOf(this.name), statement)])
+  }
+
+  /** This person's root key and another one's say that they go on with that one. */
+  successor(other: Person, at = 1_000): Uint8Array {
+    return issueSuccession(keyOf(this.name), keyOf(other.name), at)
   }
 
   /** Something sealed for this person's devices, which one of them vouches for. */

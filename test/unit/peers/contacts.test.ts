@@ -272,7 +272,7 @@ describe('invites', () => {
         answererNonce,
       }
       const consent = issueConsent(mallory, ben.did, Date.now())
-      const shown = { consent, addresses: [], displayName: 'Ann', secret: null }
+      const shown = { consent, addresses: [], displayName: 'Ann', secret: null, successions: [] }
       const proof = issueProof(mallory.deviceKey, shown, context)
       await stream.send(encodeAnswer({ type: 'agreed', proof }))
       await stream.closed
@@ -359,7 +359,7 @@ describe('proofs', () => {
     const strangers = await crowd(networks)
     const keys = strangers.join()
     const consent = issueConsent(keys, ann.did, Date.now())
-    const shown = { consent, addresses: [], displayName: null, secret: null }
+    const shown = { consent, addresses: [], displayName: null, secret: null, successions: [] }
     const attempt = async (change: object) => {
       const stream = await strangers.network.open(reachOf(ann), PEERS_PROTOCOL, PEERS_STREAM)
       const askerNonce = newNonce(random)

@@ -46,6 +46,7 @@ export async function testPerson(networks: TestNetworks, displayName: string): P
     vault: () => replicateOf(vault.replica),
     isOpen: () => true,
     find: async (did) => registry.get(did),
+    onSucceeded: () => {},
   }
   const service = new PeersService(options)
   return {
@@ -85,11 +86,12 @@ export async function crowd(networks: TestNetworks) {
       count: () => {},
       keysOf: async (did) => people.get(did)!,
       userOf: () => ({ displayName: 'Somebody' }),
-      vault: () => () => Promise.reject(new Error('they keep nothing')),
+      vault: () => keepsNothing,
       isOpen: () => false,
       find: async () => undefined,
+      onSucceeded: () => {},
     },
-    { onContact: () => {}, onUnconfirmed: () => {} },
+    { onContact: () => {}, onUnconfirmed: () => {}, onSuccessions: async () => {} },
   )
   return {
     network,
@@ -100,4 +102,10 @@ export async function crowd(networks: TestNetworks) {
       return keys
     },
   }
+}
+
+/** They have had one root key for ever. */
+const keepsNothing: Replicate = async (action) => {
+  if (action === 'ownSuccessions') return [] as never
+  throw new Error('they keep nothing')
 }

@@ -1,4 +1,4 @@
-import type { CliIo } from '../rpc/cli/io.ts'
+import type { CliIo } from './io.ts'
 
 const ASKED = 3
 
