@@ -189,6 +189,10 @@ export const LIMITS = {
   openUsers: 16,
   /** A call into a user's worker. */
   userCallMs: 60_000,
+  /** Of a vault with more operations every row is not read before the state is told: 20,000 take a third of a second. */
+  digestAtOnceOperations: 20_000,
+  /** How long the state waits for the digest of such a vault; ms. */
+  digestWaitMs: 300,
   /** A worker used this recently is not evicted: opening one takes some 50 ms, and more than sixteen may take turns. */
   userBusyMs: 1_000,
   /** How long a call waits for a worker's place when all are in use; ms. */

@@ -39,6 +39,7 @@ export interface MeasuredState {
 export class StateAudit {
   readonly #vault: OpenVault
   #known: { readonly changes: number; readonly hex: string } | undefined
+  #reading: Promise<string | undefined> | undefined
 
   constructor(vault: OpenVault) {
     this.#vault = vault
@@ -67,6 +68,22 @@ export class StateAudit {
     const { changes, logs, space } = this.#vault
     this.#known = { changes, hex: stateDigest(this.#vault, logs, space) }
     return this.#known.hex
+  }
+
+  /** The same if it is had within `ms` and nothing is written meanwhile; reading goes on for whoever asks next. */
+  async digestWithin(ms: number): Promise<string | undefined> {
+    this.#reading ??= this.#read(false).finally(() => {
+      this.#reading = undefined
+    })
+    // Nobody may be left to hear that the vault was closed.
+    this.#reading.catch(() => {})
+    const late = Promise.withResolvers<undefined>()
+    const timer = setTimeout(() => late.resolve(undefined), ms)
+    try {
+      return await Promise.race([this.#reading, late.promise])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** `fresh`: every row is read, also when nothing has changed that this program knows of. */

@@ -4,6 +4,7 @@ import { decodeOperation, type Operation } from '../../crdt/operation.ts'
 import { privateSpaceId } from '../../crdt/space.ts'
 import { ENTITY_BY_NUMBER, REPLICATED_ENTITIES, type Value } from '../../schema/entities/index.ts'
 import { VivimError } from '../../schema/errors.ts'
+import { LIMITS } from '../../schema/limits.ts'
 import type { Params, Result } from '../../schema/methods/index.ts'
 import { AuditRecords } from './audit-records.ts'
 import { clockState } from './clock-state.ts'
@@ -52,7 +53,7 @@ export class SyncView {
   }
 
   async status(): Promise<Result<'sync.status'>> {
-    const stateDigest = await this.#audit.digest()
+    const stateDigest = await this.#stateDigest()
     const audits = new AuditRecords(this.#vault)
     const { space, logs, did, records } = this.#vault
     const count = this.#vault.get<{ n: number }>(
@@ -88,6 +89,14 @@ export class SyncView {
         },
       ],
     }
+  }
+
+  /** null: a large vault, of which not all rows were read yet. */
+  async #stateDigest(): Promise<string | null> {
+    const { logs, space } = this.#vault
+    const written = logs.list(space).reduce((sum, { head_seq }) => sum + head_seq, 0)
+    if (written <= LIMITS.digestAtOnceOperations) return this.#audit.digest()
+    return (await this.#audit.digestWithin(LIMITS.digestWaitMs)) ?? null
   }
 
   /** How far each other device has come, by its own word. */

@@ -17,7 +17,8 @@ export const syncMethods = {
           kind: z.enum(['private', 'circle']),
           operations: z.int(),
           frontierDigest: z.string(),
-          stateDigest: z.string(),
+          /** Of a large vault null while its rows are read, and while something is written: ask again in a while. */
+          stateDigest: z.string().nullable(),
           holds: z.int(),
           /** Your DID log: what the root key signed of your devices. */
           membership: z.object({

@@ -84,7 +84,7 @@ export async function converged({
 
 async function stateOf(client: Client): Promise<{ operations: number; digest: string }> {
   const [space] = (await client.call('sync.status')).spaces
-  expect(space, 'the user has no space')
+  expect(space?.stateDigest, 'the user has no space, or one without a digest')
   return { operations: space.operations, digest: space.stateDigest }
 }
 

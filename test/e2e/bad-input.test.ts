@@ -16,7 +16,7 @@ describe('bad input', { timeout: 120_000 }, () => {
   let client: Client
   let did: string
   let raw: RawLines
-  let digest: string
+  let digest: string | null
 
   beforeAll(async () => {
     node = await TestNode.start()

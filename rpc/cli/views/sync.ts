@@ -31,7 +31,7 @@ export function syncView({ spaces }: Result<'sync.status'>, style: Style): strin
             ['on hold', String(holds)],
             ['peers', String(peers.length)],
             ['device log', membershipOf(membership)],
-            ['state', stateDigest],
+            ['state', stateDigest ?? 'being read; ask again in a while'],
             ['frontier', frontierDigest],
           ],
           style,

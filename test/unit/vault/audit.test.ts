@@ -14,6 +14,7 @@ import { SyncView } from '../../../daemon/vault/sync-methods.ts'
 import type { FactChange } from '../../../daemon/vault/vault.ts'
 import { verifySpace } from '../../../daemon/vault/verify.ts'
 import { Conversation } from '../../../schema/entities/index.ts'
+import { LIMITS } from '../../../schema/limits.ts'
 import { type PairedVault, type PairedVaults, pairedVaults, pull } from '../../support/paired-vaults.ts'
 
 const opened: Disposable[] = []
@@ -46,6 +47,18 @@ const itemsOf = ({ vault }: PairedVault, range: Range) => [
 ]
 const remake = (paired: PairedVault, names: ItemName[]) =>
   paired.replica.audited({ device: new Uint8Array(32), result: 'different', names })
+
+/** A vault of 20,000 conversations. */
+function large(): PairedVault {
+  const { vaults } = paired(1)
+  const [one] = vaults as [PairedVault]
+  for (let start = 0; start <= LIMITS.digestAtOnceOperations; start += 1_000)
+    write(
+      one,
+      ...Array.from({ length: 1_000 }, (_, index) => conversation(`c${start + index}`, `title ${index}`)),
+    )
+  return one
+}
 
 /** Two vaults that hold the same: 200 conversations with a message each, some deleted, one erased. */
 function alike(): readonly [PairedVault, PairedVault] {
@@ -238,14 +251,33 @@ describe('measuring', () => {
     expect(await audit.digest()).toBe(digestOf(one))
   })
 
+  test('of a large vault the state is told at once, and its digest when all rows were read', async () => {
+    const one = large()
+    const { vault, deviceDid } = one
+    const audit = new StateAudit(vault)
+    const cursors = new SyncCursors(vault, vault.logs, vault.space)
+    const view = new SyncView({
+      vault,
+      cursors,
+      audit,
+      devices: new Devices({ vault, cursors, deviceDid }),
+      didOf: encodeDid,
+      contentProblems: async () => [],
+      mask: (text) => text,
+      releaseHeld: () => {},
+    })
+    const asked = view.status()
+    write(one, conversation('late', 'late'))
+    // A write while the rows are read ends the reading: the answer does not wait for a moment without one.
+    expect((await asked).spaces[0]).toMatchObject({ stateDigest: null, operations: expect.any(Number) })
+    expect(await audit.digestWithin(0)).toBeUndefined()
+    // What was begun goes on.
+    expect(await audit.digestWithin(60_000)).toBe(digestOf(one))
+    expect((await view.status()).spaces[0]!.stateDigest).toBe(digestOf(one))
+  })
+
   test('others get their turn while 20,000 rows are read', async () => {
-    const { vaults } = paired(1)
-    const [one] = vaults as [PairedVault]
-    for (let start = 0; start < 20_000; start += 1_000)
-      write(
-        one,
-        ...Array.from({ length: 1_000 }, (_, index) => conversation(`c${start + index}`, `title ${index}`)),
-      )
+    const one = large()
     let done = false
     const began = performance.now()
     const reading = new StateAudit(one.vault).digest().then(() => {
