@@ -57,6 +57,9 @@ export const LIMITS = {
   massErasureHoldMs: 24 * 3_600_000,
   /** A device says so often at most, in its log, what it holds; ms: each word is an operation everybody keeps. */
   acknowledgeMs: 3_600_000,
+  /** A log with more stable operations is looked through for superseded ones so often at most; ms: it reads all of it. */
+  compactAtOnceOperations: 20_000,
+  compactLargeMs: 3_600_000,
   /** A device not seen for so long is not waited for any more; ms. */
   deviceAwayMs: 90 * 24 * 3_600_000,
   /** A device that has nothing to say still says that it is there, this long after it last did; ms. A third of the above. */

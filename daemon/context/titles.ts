@@ -27,6 +27,8 @@ export class Titles {
   readonly #corpus: Corpus
   #changes = -1
   #conversations: readonly ConversationTitle[] | undefined
+  /** By title: most stay as they are, and to find the words of thousands takes longer than to read them. */
+  #terms: ReadonlyMap<string, readonly string[]> = new Map()
   #topics: readonly Topic[] | undefined
 
   constructor(vault: Vault, corpus: Corpus) {
@@ -36,20 +38,30 @@ export class Titles {
 
   conversations(): readonly ConversationTitle[] {
     this.#forgetStale()
-    this.#conversations ??= this.#vault
-      .all<{ id: string; title: string; state: string | null; updated_at: number | null }>(
-        `SELECT id, coalesce(custom_title, title, '') AS title, state, updated_at FROM conversations
-         WHERE space = ? AND deleted = 0 ORDER BY id`,
-        [this.#vault.space],
-      )
-      .map(({ id, title, state, updated_at }) => ({
-        id,
-        title,
-        archived: state === 'ARCHIVED',
-        updatedAt: updated_at,
-        terms: termsOf(title),
-      }))
+    this.#conversations ??= this.#readConversations()
     return this.#conversations
+  }
+
+  #readConversations(): ConversationTitle[] {
+    const before = this.#terms
+    const rows = this.#vault.all<{
+      id: string
+      title: string
+      state: string | null
+      updated_at: number | null
+    }>(
+      `SELECT id, coalesce(custom_title, title, '') AS title, state, updated_at FROM conversations
+       WHERE space = ? AND deleted = 0 ORDER BY id`,
+      [this.#vault.space],
+    )
+    const terms = new Map<string, readonly string[]>()
+    const read = rows.map(({ id, title, state, updated_at }) => {
+      const own = terms.get(title) ?? before.get(title) ?? termsOf(title)
+      terms.set(title, own)
+      return { id, title, archived: state === 'ARCHIVED', updatedAt: updated_at, terms: own }
+    })
+    this.#terms = terms
+    return read
   }
 
   topics(): readonly Topic[] {

@@ -27,6 +27,9 @@ export class Upkeep {
   readonly floors: Floors
   /** The stable positions that were last worked through, as text: nothing new is stable until they change. */
   #done: string | undefined
+  /** How much was stable then, and when that was; ms UTC. */
+  #doneStable = 0
+  #doneAt = Number.NEGATIVE_INFINITY
   #running: Promise<UpkeepResult> | undefined
   #stopped = false
 
@@ -38,7 +41,10 @@ export class Upkeep {
     this.floors = new Floors(vault, deviceDid, this.#acknowledgements)
   }
 
-  /** `now`: also says what it holds if it has said so a short time ago. One at a time: a second call joins the first. */
+  /**
+   * `now`: also says what it holds if it has said so a short time ago, and looks through a large log for little.
+   * One at a time: a second call joins the first.
+   */
   run(pace: Pace, now = false): Promise<UpkeepResult> {
     this.#running ??= this.#run(pace, now).finally(() => {
       this.#running = undefined
@@ -57,7 +63,7 @@ export class Upkeep {
     this.floors.step()
     const acknowledged = this.#acknowledge(now)
     const logs = this.#acknowledgements.stableLogs(this.#vault.now())
-    const dropped = await this.#compact(pace)
+    const dropped = await this.#compact(pace, now)
     return {
       acknowledged,
       stable: logs.reduce((sum, { stable }) => sum + stable, 0),
@@ -86,10 +92,13 @@ export class Upkeep {
     return (row && unpackStamps(row.clock).get(Device.columns.holds.number)?.ms) ?? 0
   }
 
-  async #compact(pace: Pace): Promise<number> {
-    const logs = this.#acknowledgements.stableLogs(this.#vault.now())
+  async #compact(pace: Pace, now: boolean): Promise<number> {
+    const at = this.#vault.now()
+    const logs = this.#acknowledgements.stableLogs(at)
     const state = logs.map(({ ref, stable }) => `${ref}:${stable}`).join()
     if (state === this.#done) return 0
+    const stable = logs.reduce((sum, log) => sum + log.stable, 0)
+    if (!now && !this.#isWorthIt(stable, at)) return 0
     const stableUpTo = this.#acknowledgements.stableUpTo(logs)
     let dropped = 0
     for (let after: number | undefined = 0; after !== undefined; ) {
@@ -110,6 +119,20 @@ export class Upkeep {
       after = next
     }
     this.#done = state
+    this.#doneStable = stable
+    this.#doneAt = at
     return dropped
+  }
+
+  /**
+   * All of the log is looked through for what little superseded: of a large one it takes a minute of a core. So it
+   * waits until a hundredth of what is stable is new since the last time, or an hour has passed.
+   */
+  #isWorthIt(stable: number, at: number): boolean {
+    return (
+      stable <= LIMITS.compactAtOnceOperations ||
+      Math.abs(stable - this.#doneStable) >= stable / 100 ||
+      Math.abs(at - this.#doneAt) >= LIMITS.compactLargeMs
+    )
   }
 }

@@ -4,6 +4,7 @@ import { stateDigest } from '../../../daemon/vault/state-digest.ts'
 import { Upkeep } from '../../../daemon/vault/upkeep.ts'
 import type { FactChange } from '../../../daemon/vault/vault.ts'
 import { verifySpace } from '../../../daemon/vault/verify.ts'
+import { LIMITS } from '../../../schema/limits.ts'
 import { type PairedVault, pairedVaults, pull } from '../../support/paired-vaults.ts'
 
 const DAY = 24 * 3_600_000
@@ -57,6 +58,28 @@ describe('compaction', () => {
     exchange([a, b, c])
     expect(new Set([a, b, c].map(digestOf)).size).toBe(1)
     expect((await verified(c)).problems).toEqual([])
+  })
+
+  test('a large log is looked through when a hundredth of it is new, when an hour has passed, or when asked', async () => {
+    using one = pairedVaults(1)
+    const [a] = one.vaults as [PairedVault]
+    const { vault, deviceDid } = a
+    const titles = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, at) => rename(`c${from + at}`, 'title'))
+    for (let at = 0; at <= LIMITS.compactAtOnceOperations; at += 1_000) put(a, ...titles(at, at + 1_000))
+    const upkeep = new Upkeep(vault, deviceDid)
+    expect((await upkeep.run(pace)).dropped).toBe(0)
+    put(a, ...titles(0, 10))
+    expect((await upkeep.run(pace)).dropped).toBe(0)
+    put(a, ...titles(10, 300))
+    expect((await upkeep.run(pace)).dropped).toBe(300)
+    put(a, ...titles(0, 10))
+    expect((await upkeep.run(pace)).dropped).toBe(0)
+    a.time += LIMITS.compactLargeMs
+    expect((await upkeep.run(pace)).dropped).toBe(10)
+    put(a, ...titles(0, 10))
+    expect((await upkeep.run(pace)).dropped).toBe(0)
+    expect((await upkeep.run(pace, true)).dropped).toBe(10)
   })
 
   test('acknowledgements end: nobody answers one with another', async () => {
