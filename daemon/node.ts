@@ -159,11 +159,7 @@ async function start(
             .catch((error) => syncLog.warn({ code: codeOf(error) }, 'a renewed certificate is told later')),
         onCreated: (keys, displayName) => registration.register(keys, displayName),
         onDeleted: (did) => {
-          auth.apps.forget(did)
-          network.forget(did)
-          peers.forget(did)
-          stats.forget(did)
-          master.forget(did)
+          for (const each of [auth.apps, network, peers, stats, master]) each.forget(did)
         },
       })
       await manager.sweep()
@@ -192,6 +188,7 @@ async function start(
         isOpen: (did) => users.openVault(did) !== undefined,
         find: (did, signal) => master.find(did, signal),
         onSucceeded: (did) => users.noteSucceeded(did),
+        master: () => master,
       }),
     stop: (service) => service.stop(),
   })

@@ -326,6 +326,17 @@ export const LIMITS = {
   registrySealed: 4_096,
   /** The successor of a root key, and one more as proof that it named two. */
   registrySuccessors: 2,
+  /** Halves of connections that a master keeps: of one person, and to one of people whom that one never wrote to. */
+  registryConnections: 1_000,
+  registryConnectionsTo: 200,
+  /** A device's question for what was written to its person is good so long, and its clock that far off; ms. */
+  connectionQuestionMs: 3_600_000,
+  /** Devices a letter is sealed for, each 1.2 KB; what it says, filled up so that its length says nothing; bytes. */
+  connectionDevices: 8,
+  connectionBodyBytes: 4_096,
+  /** How often a master is asked what was written to a person, and for everything; ms. */
+  connectionPollMs: 300_000,
+  connectionAllMs: 6 * 3_600_000,
   /** Counts of captures that a node tells: providers by name, the highest number, how often; ms. */
   statsProviders: 64,
   statsCount: 1_000_000_000,

@@ -7,6 +7,7 @@ const WITHDRAW = [
   'DELETE FROM users WHERE did = $1',
   'DELETE FROM devices WHERE did = $1',
   "DELETE FROM signed_records WHERE did = $1 AND kind = 'sealed'",
+  'DELETE FROM peer_connections WHERE from_did = $1 OR to_did = $1',
 ]
 
 /** Takes back what is registered of a person whose account has ended. */
@@ -16,7 +17,7 @@ export async function withdraw(query: Query, did: string): Promise<void> {
 
 /** @throws VivimError `Forbidden` for what a device signs after the account of its person has ended */
 export async function insistOnAccount(query: Query, { did, kind }: CheckedRecord): Promise<void> {
-  if (kind !== 'user' && kind !== 'device' && kind !== 'sealed') return
+  if (kind !== 'user' && kind !== 'device' && kind !== 'sealed' && kind !== 'connection') return
   const sql = "SELECT 1 FROM signed_records WHERE did = $1 AND kind = 'tombstone'"
   if ((await query(sql, [did])).rows.length === 0) return
   throw new VivimError('Forbidden', 'That account has ended.', { field: 'record' })

@@ -1,14 +1,19 @@
 import { join } from 'node:path'
 import { VivimError } from '../../schema/errors.ts'
 import type { Result } from '../../schema/methods/index.ts'
+import { issueConnectionQuestion } from '../identity/connection-question.ts'
 import type { Random } from '../identity/key-wrapping.ts'
+import type { UserKeys } from '../identity/user-keys.ts'
 import type { JoinAddress } from './join-address.ts'
 import { logReport } from './log/log-report.ts'
 import type { LogState } from './log/stored-log.ts'
 import { MasterLink, type MasterLinkOptions, type MasterPlace } from './master-link.ts'
 import { Outbox } from './outbox.ts'
-import { checkedRecord, type RecordKind } from './record-kinds.ts'
+import { type CheckedRecord, checkedRecord, type RecordKind } from './record-kinds.ts'
 import type { RegistryEntry } from './registry.ts'
+
+/** A question for what is new goes back so far behind the last head: an answer is older than what is proven of it; ms. */
+const OVERLAP_MS = 60_000
 
 export interface MasterServiceOptions extends MasterPlace, MasterLinkOptions {
   readonly random: Random
@@ -125,6 +130,23 @@ export class MasterService {
     throw new VivimError('Unavailable', 'This node has no master.', {
       hint: '`vivimd master join MULTIADDR` makes it a member of one.',
     })
+  }
+
+  /**
+   * What was written to a person, and by them, of a time (`since`, by the master's clock) or, with 0, all of it. `next`:
+   * the `since` with which nothing is left out between this answer and the next one.
+   * @throws VivimError `Unavailable`, `RateLimited`, `Forbidden`
+   */
+  async connections(keys: UserKeys, since: number): Promise<{ records: CheckedRecord[]; next: number }> {
+    const link = this.#link
+    if (!link) throw new VivimError('Unavailable', 'This node has no master.')
+    link.insistOnAnswers()
+    const next = Math.max(0, link.reader.headTime - OVERLAP_MS)
+    const at = this.#options.now()
+    const records = await link.reader.connections(keys.did, since, (instance) =>
+      issueConnectionQuestion(keys, { instance, at, since }),
+    )
+    return { records, next }
   }
 
   /**

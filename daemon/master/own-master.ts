@@ -11,7 +11,7 @@ import type { LogState } from './log/stored-log.ts'
 import type { MasterLog } from './master-log.ts'
 import { PostgresRegistry } from './postgres-registry.ts'
 import { believable, recordsIn } from './record-check.ts'
-import type { RecordKind } from './record-kinds.ts'
+import type { RecordKind, SignedRecord } from './record-kinds.ts'
 import type { PutOutcome, Registry, RegistryEntry, Since, Witness } from './registry.ts'
 import { serveRegistry } from './registry-server.ts'
 
@@ -64,6 +64,7 @@ export class OwnMaster implements Registry {
         put: (kind, record, signal) => this.put(kind, record, signal),
         witness: (since, leaves, signal) => this.witness(since, leaves, signal),
         find: (did, signal) => this.#there().find(did, this.#within(signal)),
+        connections: (question, signal) => this.connections(question, signal),
         ping: (signal) => this.ping(signal),
       },
       now: () => performance.now(),
@@ -101,6 +102,10 @@ export class OwnMaster implements Registry {
     const kept = entry && believable(entry)
     if (entry && (kept ? recordsIn(kept).length : 0) < recordsIn(entry).length) this.#options.onForged(did)
     return kept
+  }
+
+  async connections(question: Uint8Array, signal?: AbortSignal): Promise<SignedRecord[]> {
+    return this.#there().connections(question, this.#within(signal))
   }
 
   async ping(signal?: AbortSignal): Promise<void> {

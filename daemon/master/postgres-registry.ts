@@ -11,6 +11,7 @@ import type { MasterDatabase, Query, QueryResult } from './database.ts'
 import { insistOnAccount, withdraw } from './ended-accounts.ts'
 import { signHead } from './log/signed-head.ts'
 import { append, beginGeneration, type LogState, prove, readState } from './log/stored-log.ts'
+import { connectionsFor, putConnection } from './peer-connections.ts'
 import {
   type CheckedRecord,
   checkedRecord,
@@ -20,6 +21,7 @@ import {
 } from './record-kinds.ts'
 import type { PutOutcome, Registry, RegistryEntry, Since, Witness } from './registry.ts'
 import { isTakenOut, signerOf } from './revoked-signers.ts'
+import { bytesOf, entriesOf } from './stored-entries.ts'
 import { storeStats, sumOfStats } from './stored-stats.ts'
 import { until } from './until.ts'
 
@@ -65,10 +67,18 @@ const PAGES: readonly (readonly [kind: RecordKind | undefined, sql: string])[] =
     undefined,
     `SELECT did AS a, kind AS b, subject AS c, record FROM signed_records WHERE (did, kind, subject) > ($1, $2, $3)`,
   ],
+  [
+    'connection',
+    `SELECT from_did AS a, to_did AS b, '' AS c, record FROM peer_connections
+     WHERE (from_did, to_did) > ($1, $2) AND $3 = $3`,
+  ],
 ]
 const PAGE = 500
 
-const QUOTAS: Record<Exclude<RecordKind, 'user'>, { readonly most: number; readonly of: string }> = {
+const QUOTAS: Record<
+  Exclude<RecordKind, 'user' | 'connection'>,
+  { readonly most: number; readonly of: string }
+> = {
   device: { most: LIMITS.registryDevices, of: 'devices' },
   entry: { most: LIMITS.registryEntries, of: 'entries of a DID log' },
   sealed: { most: LIMITS.registrySealed, of: 'sealed records' },
@@ -139,6 +149,14 @@ export class PostgresRegistry implements Registry {
       records: others.rows.map(({ kind, record }) => ({ kind: kind as RecordKind, bytes: bytesOf(record) })),
       ...(user === undefined ? {} : { user: bytesOf(user) }),
     }
+  }
+
+  async connections(question: Uint8Array, signal?: AbortSignal): Promise<SignedRecord[]> {
+    const { instanceKey, now, database } = this.#options
+    const instance = encodeDid(publicKeyBytes(instanceKey))
+    const query: Query = (sql, values) => database.query(sql, values)
+    const rows = await until(connectionsFor(query, question, { instance, now: now() }), signal)
+    return rows.map((row) => ({ kind: 'connection', bytes: bytesOf(row) }))
   }
 
   async witness(since: Since | null, leaves: readonly Uint8Array[], signal?: AbortSignal): Promise<Witness> {
@@ -215,6 +233,7 @@ export class PostgresRegistry implements Registry {
       const lapsed = await this.#isLapsed(query, did)
       return (await query(PUT_USER, [did, sequence, shown, record, now, lapsed])).changed > 0
     }
+    if (kind === 'connection') return putConnection(query, { did, subject, sequence, record }, now)
     const { most, of } = QUOTAS[kind]
     const { changed } =
       kind === 'device'
@@ -242,7 +261,7 @@ export class PostgresRegistry implements Registry {
   #vacuumSoon(): void {
     this.#vacuum ??= setTimeout(() => {
       this.#vacuum = undefined
-      this.#query('VACUUM users', [], undefined).catch(() => {})
+      this.#query('VACUUM users, peer_connections', [], undefined).catch(() => {})
     }, LIMITS.masterVacuumMs).unref()
   }
 
@@ -257,14 +276,4 @@ export class PostgresRegistry implements Registry {
   #query(sql: string, values: readonly unknown[], signal: AbortSignal | undefined): Promise<QueryResult> {
     return until(this.#options.database.query(sql, values), signal)
   }
-}
-
-async function entriesOf(query: Query, did: string): Promise<Uint8Array[]> {
-  const { rows } = await query("SELECT record FROM signed_records WHERE did = $1 AND kind = 'entry'", [did])
-  return rows.map(({ record }) => bytesOf(record))
-}
-
-/** A copy of its own: the library's buffers are pooled. */
-function bytesOf(value: unknown): Uint8Array {
-  return new Uint8Array(value as Buffer)
 }

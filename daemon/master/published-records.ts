@@ -30,8 +30,12 @@ export class PublishedRecords {
     this.#kept = new Outbox(options.folder, options.log)
   }
 
-  /** @throws VivimError `StorageFull` */
+  /**
+   * What one person writes to another is not looked for here: a master shows it to their devices alone, and these write
+   * it again. @throws VivimError `StorageFull`
+   */
   took(record: CheckedRecord): void {
+    if (record.kind === 'connection') return
     this.#kept.add(record.kind, record.bytes)
     this.#options.reader.published(record)
   }

@@ -5,6 +5,7 @@ import { hex } from '../../crdt/membership.ts'
 import { readMembershipEntry } from '../../crdt/membership-entry.ts'
 import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
+import { readConnectionRecord } from '../identity/connection-record.ts'
 import { isDid } from '../identity/did.ts'
 import { readMemberDocument } from '../identity/member-document.ts'
 import { rootVerifier } from '../identity/member-reader.ts'
@@ -18,8 +19,8 @@ import { leafHash } from './log/merkle-tree.ts'
 
 /**
  * What a registry keeps: who a person is, a device's member document, an entry of a DID log, what is sealed for the
- * person's devices, what a node counts, the palette of the instance, that an account has ended, and whose root key took
- * the place of theirs.
+ * person's devices, what a node counts, the palette of the instance, that an account has ended, whose root key took
+ * the place of theirs, and one person's half of a connection to another one, which is served to these two alone.
  */
 export const RECORD_KINDS = [
   'user',
@@ -30,6 +31,7 @@ export const RECORD_KINDS = [
   'palette',
   'tombstone',
   'successor',
+  'connection',
 ] as const
 export type RecordKind = (typeof RECORD_KINDS)[number]
 
@@ -82,6 +84,10 @@ const READERS: Record<RecordKind, (bytes: Uint8Array) => About | undefined> = {
   successor: (bytes) => {
     const stated = readSuccession(bytes)
     return stated && { did: stated.predecessor, subject: stated.successor, sequence: 0 }
+  },
+  connection: (bytes) => {
+    const record = readConnectionRecord(bytes)
+    return record && { did: record.from, subject: record.to, sequence: record.sequence }
   },
 }
 

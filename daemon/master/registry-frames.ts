@@ -14,6 +14,8 @@ export const REGISTRY_STREAM = {
 export type Question =
   | { readonly id: number; readonly type: 'ping' }
   | { readonly id: number; readonly type: 'find'; readonly did: string }
+  /** What was written to the person whose device signed the question, and by them. */
+  | { readonly id: number; readonly type: 'connections'; readonly question: Uint8Array }
   | { readonly id: number; readonly type: 'put'; readonly kind: RecordKind; readonly record: Uint8Array }
   | {
       readonly id: number
@@ -44,7 +46,7 @@ export type Answer =
     }
 
 /** Numbers on the wire; added to, never renumbered. */
-const QUESTION = { ping: 1, find: 2, witness: 7 } as const
+const QUESTION = { ping: 1, find: 2, witness: 7, connections: 13 } as const
 const PUT: Readonly<Record<RecordKind, number>> = {
   user: 3,
   device: 4,
@@ -54,6 +56,7 @@ const PUT: Readonly<Record<RecordKind, number>> = {
   palette: 9,
   tombstone: 10,
   successor: 12,
+  connection: 14,
 }
 const ANSWER = { pong: 1, put: 2, devices: 3, found: 4, refused: 5, records: 6, witness: 7 } as const
 const OUTCOMES: readonly PutOutcome[] = ['stored', 'stale']
@@ -70,6 +73,8 @@ export function encodeQuestion(question: Question): Uint8Array {
       return encodeCanonical([id, QUESTION.ping])
     case 'find':
       return encodeCanonical([id, QUESTION.find, question.did])
+    case 'connections':
+      return encodeCanonical([id, QUESTION.connections, question.question])
     case 'put':
       return encodeCanonical([id, PUT[question.kind], question.record])
     case 'witness': {
@@ -86,6 +91,8 @@ export function decodeQuestion(frame: Uint8Array): Question {
   if (number === QUESTION.ping && subject === undefined) return { id, type: 'ping' }
   if (number === QUESTION.find && typeof subject === 'string' && subject.length <= LONGEST_DID)
     return { id, type: 'find', did: subject }
+  if (number === QUESTION.connections && subject instanceof Uint8Array)
+    return { id, type: 'connections', question: subject }
   const kind = kindOf(number)
   if (kind && subject instanceof Uint8Array) return { id, type: 'put', kind, record: subject }
   if (

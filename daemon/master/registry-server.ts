@@ -78,21 +78,29 @@ async function answersTo(question: Question, registry: Registry): Promise<Answer
         return [
           { id, type: 'witness', witness: await registry.witness(question.since, question.leaves, signal) },
         ]
+      case 'connections': {
+        const records = await registry.connections(question.question, signal)
+        return [...framesOf(id, records), { id, type: 'found', user: null }]
+      }
       case 'find': {
         const entry = await registry.find(question.did, signal)
-        const parts = inFrames(entry?.devices ?? []).map(
+        const devices = inFrames(entry?.devices ?? []).map(
           (documents): Answer => ({ id, type: 'devices', documents }),
         )
-        for (const kind of RECORD_KINDS)
-          for (const documents of inFrames(bytesOf(entry?.records ?? [], kind)))
-            parts.push({ id, type: 'records', kind, documents })
-        return [...parts, { id, type: 'found', user: entry?.user ?? null }]
+        const records = framesOf(id, entry?.records ?? [])
+        return [...devices, ...records, { id, type: 'found', user: entry?.user ?? null }]
       }
     }
   } catch (error) {
     const known = error instanceof VivimError ? error : new VivimError('Unavailable')
     return [{ id, type: 'refused', code: known.code, retryAfterMs: known.retryAfterMs ?? null }]
   }
+}
+
+function framesOf(id: number, records: readonly SignedRecord[]): Answer[] {
+  return RECORD_KINDS.flatMap((kind) =>
+    inFrames(bytesOf(records, kind)).map((documents): Answer => ({ id, type: 'records', kind, documents })),
+  )
 }
 
 function bytesOf(records: readonly SignedRecord[], kind: RecordKind): Uint8Array[] {

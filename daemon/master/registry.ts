@@ -50,6 +50,12 @@ export interface Registry {
   put(kind: RecordKind, record: Uint8Array, signal?: AbortSignal): Promise<PutOutcome>
   /** @throws VivimError `Unavailable` */
   find(did: string, signal?: AbortSignal): Promise<RegistryEntry | undefined>
+  /**
+   * What people wrote to the one who asks, and what that one wrote: `connection` records, the oldest first. `question`: as
+   * `issueConnectionQuestion` makes it.
+   * @throws VivimError `Forbidden` for a question that no device of theirs asked this master, now; `Unavailable`
+   */
+  connections(question: Uint8Array, signal?: AbortSignal): Promise<SignedRecord[]>
   /** `leaves`: hashes of records, at most `LIMITS.witnessLeaves`. @throws VivimError `Unavailable` */
   witness(since: Since | null, leaves: readonly Uint8Array[], signal?: AbortSignal): Promise<Witness>
   /** Resolves when it answers. @throws VivimError `Unavailable` */

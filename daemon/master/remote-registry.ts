@@ -18,6 +18,7 @@ export interface RemoteRegistryOptions {
 
 /** More than a master keeps of one person. */
 const MOST_RECORDS = 2 * (LIMITS.registryEntries + LIMITS.registrySealed)
+const MOST_CONNECTIONS = 2 * (2 * LIMITS.registryConnections + LIMITS.registryConnectionsTo)
 
 /** What a master may refuse with, in our words: its own are not shown to anybody. */
 const REFUSALS: Partial<Record<ErrorCode, string>> = {
@@ -99,6 +100,23 @@ export class RemoteRegistry implements Registry {
     const entry = believable(answer)
     if ((entry ? recordsIn(entry).length : 0) < recordsIn(answer).length) this.#unbelievable(did)
     return entry
+  }
+
+  async connections(question: Uint8Array, signal?: AbortSignal): Promise<SignedRecord[]> {
+    let records: SignedRecord[] = []
+    const collect = (): TakeAnswer => {
+      records = []
+      return (answer) => {
+        if (answer.type === 'found') return true
+        if (answer.type !== 'records') throw unexpected()
+        const { kind, documents } = answer
+        records.push(...documents.map((bytes) => ({ kind, bytes })))
+        if (records.length > MOST_CONNECTIONS) throw unexpected()
+        return false
+      }
+    }
+    await this.#ask({ type: 'connections', question }, collect, signal)
+    return records
   }
 
   async ping(signal?: AbortSignal): Promise<void> {

@@ -8,7 +8,7 @@ import type { RegistryEntry } from './registry.ts'
 
 /** The device that vouches for a record; undefined for what the root key, or a node, signed. */
 export function signerOf({ kind, bytes }: SignedRecord): MemberDocument | undefined {
-  if (kind !== 'device' && kind !== 'user' && kind !== 'sealed') return undefined
+  if (kind !== 'device' && kind !== 'user' && kind !== 'sealed' && kind !== 'connection') return undefined
   const document = kind === 'device' ? bytes : tryDecodeArray(bytes)?.[0]
   return document instanceof Uint8Array ? readMemberDocument(document) : undefined
 }

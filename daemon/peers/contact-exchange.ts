@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { encodeCanonical, tryDecodeArray } from '../../crdt/cbor.ts'
 import { VivimError } from '../../schema/errors.ts'
@@ -22,6 +21,7 @@ import {
   STORED,
 } from './contact-frames.ts'
 import { type ContactProof, issueConsent, issueProof, readProof, type ShownProof } from './contact-proof.ts'
+import { hashOfSecret } from './invite-link.ts'
 import type { PeersOptions } from './options.ts'
 import { PEERS_PROTOCOL, PEERS_STREAM } from './protocol.ts'
 import { addressesToTell } from './reach.ts'
@@ -31,6 +31,8 @@ import { isRevoked } from './revoked-devices.ts'
 const NAMES = 10_000
 
 export type Told = 'agreed' | 'taken' | 'refused'
+
+type ExchangeOptions = Omit<PeersOptions, 'master'>
 
 export interface ExchangeListener {
   /** Somebody and a user of this node are in contact, or one of them has moved. */
@@ -46,13 +48,13 @@ export interface ExchangeListener {
  * it is; the node that is asked shows who it serves to nobody but somebody that person wants to be in contact with.
  */
 export class ContactExchange {
-  readonly #options: PeersOptions
+  readonly #options: ExchangeOptions
   readonly #to: ExchangeListener
   readonly #allowance: StreamAllowance
   readonly #perUser: TokenBuckets
   readonly #updates: TokenBuckets
 
-  constructor(options: PeersOptions, to: ExchangeListener) {
+  constructor(options: ExchangeOptions, to: ExchangeListener) {
     this.#options = options
     this.#to = to
     const now = () => performance.now()
@@ -235,10 +237,6 @@ export class ContactExchange {
   }
 }
 
-export function hashOfSecret(secret: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update('vivim/invite-secret/1').update(secret).digest())
-}
-
 interface Contexts {
   readonly asks: Parameters<typeof readProof>[1]
   readonly answers: Parameters<typeof readProof>[1]
@@ -258,9 +256,12 @@ function contextOf(
 }
 
 function heardFrom({ who, displayName, addresses, consent }: ContactProof, peerId: string): Heard {
-  // What looks like a key would be kept in plain: nobody is called that.
-  const isName = displayName !== null && detectSecrets(displayName).length === 0
-  return { did: who.from, displayName: isName ? displayName : null, reach: { peerId, addresses }, consent }
+  return { did: who.from, displayName: nameOrNone(displayName), reach: { peerId, addresses }, consent }
+}
+
+/** What looks like a key would be kept in plain: nobody is called that. */
+export function nameOrNone(displayName: string | null): string | null {
+  return displayName !== null && detectSecrets(displayName).length === 0 ? displayName : null
 }
 
 function brokenOff(): VivimError {

@@ -3,8 +3,9 @@ import { type Cbor, encodeCanonical } from '../../crdt/cbor.ts'
 import { sha256 } from '../../crdt/hash.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { isDid } from '../identity/did.ts'
+import { documentBehind } from '../identity/document-behind.ts'
 import { sign, verify } from '../identity/ed25519.ts'
-import { issueMemberDocument, type MemberDocument } from '../identity/member-document.ts'
+import type { MemberDocument } from '../identity/member-document.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
 import { issueVouchedStatement, readVouchedStatement } from '../identity/vouched-statement.ts'
 import { INVITE_SECRET_BYTES } from './invite-link.ts'
@@ -23,10 +24,7 @@ export interface ContactConsent {
 }
 
 export function issueConsent(keys: UserKeys, to: string, at: number): Uint8Array {
-  const { did, deviceDid, deviceKey, chain, receiveKey } = keys
-  // Whoever gets it could publish it: of sequence 0 it stands behind every document that says where the device is.
-  const record = { did, deviceDid, chain, receiveKey, sequence: 0, rendezvous: new Uint8Array(0) }
-  return issueVouchedStatement(deviceKey, issueMemberDocument(deviceKey, record), CONSENT, [did, to, at])
+  return issueVouchedStatement(keys.deviceKey, documentBehind(keys), CONSENT, [keys.did, to, at])
 }
 
 /** Undefined unless a device of who it is from signed it. */
@@ -81,7 +79,7 @@ export function readProof(value: readonly Cbor[], context: ProofContext): Contac
   const [consent, addresses, displayName, secret, signature, successions = []] = value
   if (!(consent instanceof Uint8Array && signature instanceof Uint8Array)) return undefined
   if (!areAddresses(addresses) || addresses.length > LIMITS.contactAddresses) return undefined
-  if (!isName(displayName) || !isSecret(secret) || !areSuccessions(successions)) return undefined
+  if (!isShownName(displayName) || !isSecretOrNone(secret) || !areSuccessions(successions)) return undefined
   if (value.length === 6 && successions.length === 0) return undefined
   const who = readConsent(consent)
   const shown = { consent, addresses, displayName, secret, successions }
@@ -107,7 +105,8 @@ function statementOf(shown: ShownProof, context: ProofContext): Uint8Array {
   ])
 }
 
-function isName(value: Cbor | undefined): value is string | null {
+/** What somebody calls themselves, as far as it can be shown. */
+export function isShownName(value: Cbor | undefined): value is string | null {
   if (value === null) return true
   return (
     typeof value === 'string' &&
@@ -117,7 +116,8 @@ function isName(value: Cbor | undefined): value is string | null {
   )
 }
 
-function isSecret(value: Cbor | undefined): value is Uint8Array | null {
+/** Of an invite, or null. */
+export function isSecretOrNone(value: Cbor | undefined): value is Uint8Array | null {
   return value === null || (value instanceof Uint8Array && value.length === INVITE_SECRET_BYTES)
 }
 

@@ -93,3 +93,8 @@ function mistyped(): VivimError {
 function invalid(message: string): VivimError {
   return new VivimError('InvalidParams', message, { field: 'invite' })
 }
+
+/** What is kept of the secret of an invite. */
+export function hashOfSecret(secret: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash('sha256').update('vivim/invite-secret/1').update(secret).digest())
+}

@@ -1,5 +1,6 @@
 import type { Random } from '../identity/key-wrapping.ts'
 import type { UserKeys } from '../identity/user-keys.ts'
+import type { MasterService } from '../master/master-service.ts'
 import type { RegistryEntry } from '../master/registry.ts'
 import type { Network } from '../network/network.ts'
 import type { Replicate } from '../sync/sync-session.ts'
@@ -33,6 +34,8 @@ export interface PeersOptions {
   readonly vault: (did: string) => Replicate
   /** Whether it is open now. */
   readonly isOpen: (did: string) => boolean
+  /** Carries what people who want that say to each other. */
+  readonly master: () => Pick<MasterService, 'publish' | 'connections' | 'state'>
   /** What the master knows of a person. @throws VivimError `Unavailable` */
   readonly find: (did: string, signal: AbortSignal) => Promise<RegistryEntry | undefined>
   /** The root key of a user of this node has a successor. */

@@ -6,10 +6,11 @@ import { decodeDid } from '../identity/did.ts'
 import { codeAsQr } from '../pairing/qr.ts'
 import type { ContactRow, Reach } from '../vault/contact-rows.ts'
 import { decodeCursor, encodeCursor } from '../vault/paging.ts'
-import { ContactExchange, hashOfSecret } from './contact-exchange.ts'
+import { ContactExchange } from './contact-exchange.ts'
 import { issueConsent } from './contact-proof.ts'
 import { ContactTeller, protectedName } from './contact-teller.ts'
-import { decodeInvite, encodeInvite, INVITE_SECRET_BYTES } from './invite-link.ts'
+import { decodeInvite, encodeInvite, hashOfSecret, INVITE_SECRET_BYTES } from './invite-link.ts'
+import { LetterCarrier } from './letter-carrier.ts'
 import type { PeersOptions } from './options.ts'
 import { peerView } from './peer-view.ts'
 import { PeersByHand } from './peers-by-hand.ts'
@@ -34,6 +35,7 @@ export class PeersService {
   readonly #options: PeersOptions
   readonly #exchange: ContactExchange
   readonly #teller: ContactTeller
+  readonly #letters: LetterCarrier
   readonly #byHand: PeersByHand
   readonly #watch: SuccessionWatch
   /** Invites being used by a user of this node: `<user> <secret>`. */
@@ -45,19 +47,24 @@ export class PeersService {
     this.#watch = new SuccessionWatch({ ...options, follower })
     this.#exchange = new ContactExchange(options, {
       onSuccessions: (did, statements) => follower.follow(did, statements),
-      onContact: (did) => this.#teller.wake(did),
+      onContact: (did) => {
+        this.#teller.wake(did)
+        this.#letters.wake(did)
+      },
       onUnconfirmed: (did) => this.#teller.wake(did),
     })
     this.#teller = new ContactTeller({
       ...options,
       tell: (did, other, reach) => this.#exchange.tell(did, other, reach, null),
     })
+    this.#letters = new LetterCarrier({ ...options, onContact: (did) => this.#teller.wake(did) })
     this.#byHand = new PeersByHand(options.network)
   }
 
   stop(): void {
     this.#watch.stop()
     this.#teller.stop()
+    this.#letters.stop()
     this.#exchange.stop()
   }
 
@@ -65,6 +72,7 @@ export class PeersService {
   opened(did: string): void {
     this.#teller.wake(did)
     this.#watch.wake(did)
+    this.#letters.wake(did)
   }
 
   /** This node is reached elsewhere than before. */
@@ -72,8 +80,9 @@ export class PeersService {
     this.#teller.moved()
   }
 
-  /** The master may answer now. */
+  /** The master came or went, or is another one. */
   masterChanged(): void {
+    this.#letters.masterChanged()
     this.#watch.wakeAll()
   }
 
@@ -81,6 +90,7 @@ export class PeersService {
   closed(did: string): void {
     this.#teller.forget(did)
     this.#watch.forget(did)
+    this.#letters.forget(did)
     this.#byHand.forget(did)
     this.#options.network.protect(protectedName(did), [])
   }
@@ -187,9 +197,12 @@ export class PeersService {
       const reach = { peerId, addresses }
       if (petname !== undefined) await nameIsFree(vault, petname, other)
       await vault('askContact', { did: other, reach, consent })
-      const told = await this.#exchange.tell(caller.did, other, reach, secret).catch(rethrowUnreached)
-      if (told !== 'agreed') {
-        if (!before || before.state === 'removed') await vault('removeContact', { did: other })
+      const told = await this.#exchange
+        .tell(caller.did, other, reach, secret)
+        .catch((error: unknown) => this.#sayUnreached(caller.did, other, secret, error))
+      if (told === 'taken' || told === 'refused') {
+        if (!before || before.state === 'removed')
+          await vault('removeContact', { did: other, silently: true })
         throw notTaken()
       }
       if (petname !== undefined) await vault('nameContact', { did: other, name: petname })
@@ -208,39 +221,51 @@ export class PeersService {
     if (given) refusePrivate(given, caller.mayReachPrivate, 'address')
     const known = (await vault('contact', { did }))?.reach ?? []
     const nodes = given ? [given] : [...known, ...this.#byHand.of(caller.did)]
-    if (nodes.length === 0)
+    if (nodes.length === 0 && !(await this.#letters.isWanted(caller.did)))
       throw new VivimError('NotFound', 'No node of theirs is known here.', {
         field: 'address',
-        hint: 'Ask them for an invite, or for the address `vivimd status` shows there.',
+        hint: 'Ask them for an invite, or for the address `vivimd status` shows there. `vivimd peers privacy set --through-master` needs neither.',
       })
     this.#byHand.takeDial(caller.did)
     const consent = issueConsent(await keysOf(caller.did), did, now())
     const asked = await vault('askContact', { did, consent, ...(given ? { reach: given } : {}) })
-    const delivered = await this.#deliver(caller.did, did, nodes)
+    const [delivered, posted] = await Promise.all([
+      this.#deliver(caller.did, did, nodes),
+      this.#letters.say(caller.did, did),
+    ])
     this.#teller.wake(caller.did)
-    return { ...(await this.#seen(caller, did, asked)), delivered }
+    this.#letters.decided(caller.did, did)
+    return { ...(await this.#seen(caller, did, asked)), delivered, posted }
   }
 
-  async accept(caller: PeersCaller, { did: text }: Params<'peers.accept'>): Promise<PeerItem> {
+  async accept(caller: PeersCaller, { did: text }: Params<'peers.accept'>): Promise<Result<'peers.accept'>> {
     const { now, keysOf } = this.#options
     const did = await this.#person(caller, text)
     const own = issueConsent(await keysOf(caller.did), did, now())
     const { reach } = await this.#vault(caller)('acceptContact', { did, own })
-    await this.#deliver(caller.did, did, reach)
+    const [, posted] = await Promise.all([
+      this.#deliver(caller.did, did, reach),
+      this.#letters.say(caller.did, did),
+    ])
     this.#teller.wake(caller.did)
-    return this.#seen(caller, did)
+    this.#letters.decided(caller.did, did)
+    return { ...(await this.#seen(caller, did)), posted }
   }
 
-  async remove(caller: PeersCaller, { did: text }: Params<'peers.remove'>): Promise<PeerItem> {
+  async remove(caller: PeersCaller, { did: text }: Params<'peers.remove'>): Promise<Result<'peers.remove'>> {
     const did = await this.#person(caller, text)
     const row = await this.#vault(caller)('removeContact', { did })
-    return this.#view(caller, row ?? nobody(did))
+    const posted = await this.#letters.say(caller.did, did)
+    this.#letters.decided(caller.did, did)
+    return { ...this.#view(caller, row ?? nobody(did)), posted }
   }
 
   async block(caller: PeersCaller, text: string, blocked: boolean): Promise<PeerItem> {
     const did = await this.#person(caller, text)
     this.#notOneself(caller, did, 'did')
-    return this.#view(caller, await this.#vault(caller)('blockContact', { did, blocked }))
+    const row = await this.#vault(caller)('blockContact', { did, blocked })
+    this.#letters.decided(caller.did, did)
+    return this.#view(caller, row)
   }
 
   async trust(caller: PeersCaller, { did: text, level }: Params<'peers.trust'>): Promise<PeerItem> {
@@ -283,12 +308,21 @@ export class PeersService {
     caller: PeersCaller,
     change: Params<'peers.privacy.update'>,
   ): Promise<Result<'peers.privacy.get'>> {
-    const { whoMayContact, requestsPerDay } = change
+    const { whoMayContact, requestsPerDay, throughMaster } = change
     const { who, ...rest } = await this.#vault(caller)('contactPolicy', {
       ...(whoMayContact === undefined ? {} : { who: whoMayContact }),
       ...(requestsPerDay === undefined ? {} : { requestsPerDay }),
+      ...(throughMaster === undefined ? {} : { throughMaster }),
     })
+    if (Object.keys(change).length > 0) this.#letters.decided(caller.did)
     return { whoMayContact: who, ...rest }
+  }
+
+  /** An invite whose maker's node cannot be reached may wait for it at the master. @throws what went wrong, in words */
+  async #sayUnreached(did: string, other: string, secret: Uint8Array, error: unknown): Promise<'posted'> {
+    const isAway = error instanceof VivimError && error.code === 'Unavailable'
+    if (isAway && (await this.#letters.say(did, other, secret))) return 'posted'
+    return rethrowUnreached(error)
   }
 
   /** True when a node took it. Never throws: who is not reached is tried again. */

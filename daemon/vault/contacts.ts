@@ -8,16 +8,25 @@ import type { Vault, VaultTransaction } from './vault.ts'
 const DAY_MS = 24 * 3_600_000
 const POLICY_KEY = 'contact-policy'
 
+interface PolicyRow {
+  readonly who: Policy['who'] | null
+  readonly requests_per_day: number | null
+  readonly through_master: number | null
+}
+
 export interface Policy {
   readonly who: 'nobody' | 'circle_mates' | 'anyone'
   readonly requestsPerDay: number
+  /** Others are written to by way of the master, and what they write is read there. */
+  readonly throughMaster: boolean
 }
 
 /** What somebody showed of themselves, checked by whoever heard it. */
 export interface Heard {
   readonly did: string
   readonly displayName: string | null
-  readonly reach: Reach
+  /** Null: they say nothing of where they are. */
+  readonly reach: Reach | null
   /** That they want to be in contact, signed. */
   readonly consent: Uint8Array
 }
@@ -48,21 +57,23 @@ export class Contacts {
   }
 
   policy(): Policy {
-    const row = this.#vault.get<{ who: Policy['who'] | null; requests_per_day: number | null }>(
-      'SELECT who, requests_per_day FROM contact_policies WHERE space = ? AND id = ? AND deleted = 0',
+    const row = this.#vault.get<PolicyRow>(
+      'SELECT who, requests_per_day, through_master FROM contact_policies WHERE space = ? AND id = ? AND deleted = 0',
       [this.#vault.space, POLICY_KEY],
     )
     const requestsPerDay = row?.requests_per_day ?? LIMITS.contactRequestsPerDayDefault
     return {
       who: row?.who ?? 'nobody',
       requestsPerDay: Math.min(requestsPerDay, LIMITS.contactRequestsPerDay),
+      throughMaster: row?.through_master === 1,
     }
   }
 
-  setPolicy({ who, requestsPerDay }: Partial<Policy>): Policy {
+  setPolicy({ who, requestsPerDay, throughMaster }: Partial<Policy>): Policy {
     const values = {
       ...(who !== undefined && { who }),
       ...(requestsPerDay !== undefined && { requests_per_day: requestsPerDay }),
+      ...(throughMaster !== undefined && { through_master: throughMaster ? 1 : 0 }),
     }
     if (Object.keys(values).length > 0)
       this.#vault.transact((tx) =>
@@ -184,8 +195,8 @@ export class Contacts {
   }
 
   /**
-   * Ends a contact, takes a request back, or declines one: of them the DID and the petname are left. The other side is
-   * not told.
+   * Ends a contact, takes a request back, or declines one: of them the DID and the petname are left. Over the network
+   * the other side is not told.
    */
   remove(did: string): ContactRow | undefined {
     return this.#vault.transact((tx) => {
@@ -271,10 +282,11 @@ export class Contacts {
 
 /** What they say of themselves now, where it differs from what is known. */
 function shown(heard: Heard, before: ContactRow | undefined): RowValues {
-  const reach = joined(heard.reach, before)
+  const known = before?.reach ?? []
+  const reach = heard.reach ? joined(heard.reach, before) : JSON.stringify(known)
   return {
     ...(heard.displayName !== (before?.displayName ?? null) && { display_name: heard.displayName }),
-    ...(reach !== JSON.stringify(before?.reach ?? []) && { reach_json: reach }),
+    ...(reach !== JSON.stringify(known) && { reach_json: reach }),
   }
 }
 

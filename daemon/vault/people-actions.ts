@@ -9,12 +9,13 @@ import {
   type Trust,
 } from './contact-rows.ts'
 import { Contacts, type Heard, type Outcome, type Policy } from './contacts.ts'
+import { type LetterActions, letterActions, PeerLetters } from './peer-letters.ts'
 import { followedFrom, lineageOf } from './succession-rows.ts'
 import { Successions } from './successions.ts'
 import type { Vault } from './vault.ts'
 
 /** What being in contact with other people asks of a user's vault. Null stands for nothing known of somebody. */
-export interface PeopleActions {
+export interface PeopleActions extends LetterActions {
   contact(params: { readonly did: string }): ContactRow | null
   /** By DID, from the one after `after` on. */
   contacts(params: { readonly after: string; readonly limit: number }): readonly ContactRow[]
@@ -40,7 +41,8 @@ export interface PeopleActions {
   blockContact(params: { readonly did: string; readonly blocked: boolean }): ContactRow
   /** @throws VivimError `NotFound` */
   trustContact(params: { readonly did: string; readonly level: Trust }): ContactRow
-  removeContact(params: { readonly did: string }): ContactRow | null
+  /** `silently`: also by way of the master the other one is not told. */
+  removeContact(params: { readonly did: string; readonly silently?: boolean }): ContactRow | null
   /** @throws VivimError `Conflict` */
   nameContact(params: { readonly did: string; readonly name: string | null }): ContactRow | null
   contactPolicy(params: Partial<Policy>): Policy
@@ -54,8 +56,10 @@ export function peopleActions(vault: Vault): PeopleActions {
   const contacts = new Contacts(vault)
   const invites = new ContactInvites(vault)
   const successions = new Successions(vault)
+  const letters = new PeerLetters(vault, contacts)
   const { space } = vault
   return {
+    ...letterActions(letters),
     contact: ({ did }) => contacts.get(did) ?? null,
     contacts: ({ after, limit }) => contactsAfter(vault, space, after, limit),
     contactsToTell: ({ limit }) => contactsToTell(vault, space, limit),
@@ -79,7 +83,10 @@ export function peopleActions(vault: Vault): PeopleActions {
     acceptContact: ({ did, own }) => contacts.accept(did, own),
     blockContact: ({ did, blocked }) => successions.block(did, blocked),
     trustContact: ({ did, level }) => contacts.trust(did, level),
-    removeContact: ({ did }) => contacts.remove(did) ?? null,
+    removeContact: ({ did, silently = false }) => {
+      if (!silently) letters.oweEnding(did)
+      return contacts.remove(did) ?? null
+    },
     nameContact: ({ did, name }) => contacts.name(did, name) ?? null,
     contactPolicy: (change) => contacts.setPolicy(change),
     contactInvites: () => invites.list(),

@@ -1,6 +1,7 @@
 import type { Entity, ReplicatedEntity } from './entity.ts'
 import { Conversation, ConversationTag, Device, Floor, Message, MessageVersion } from './facts.ts'
 import { Annotation, Notebook, NotebookEntry } from './notebooks.ts'
+import { PeerLetter } from './peer-letters.ts'
 import { Contact, ContactPolicy, Petname } from './people.ts'
 import { Succession } from './successions.ts'
 
@@ -19,6 +20,7 @@ export const REPLICATED_ENTITIES = [
   Contact,
   ContactPolicy,
   Succession,
+  PeerLetter,
 ] as const satisfies readonly ReplicatedEntity[]
 
 export type ReplicatedEntityName = (typeof REPLICATED_ENTITIES)[number]['name']
@@ -85,5 +87,6 @@ export const ENTITY_BY_NUMBER: ReadonlyMap<number, ReplicatedEntity> = new Map(
 export type { Column, Entity, ReplicatedEntity, RowValues, TableClass, Value } from './entity.ts'
 export { Conversation, ConversationTag, Device, Floor, Message, MessageVersion } from './facts.ts'
 export { Annotation, Notebook, NotebookEntry } from './notebooks.ts'
+export { PeerLetter } from './peer-letters.ts'
 export { Contact, ContactPolicy, Petname } from './people.ts'
 export { Succession } from './successions.ts'

@@ -55,5 +55,7 @@ export const ContactPolicy = {
     who: { number: 1, type: 'text', oneOf: ['nobody', 'circle_mates', 'anyone'] },
     /** Requests of strangers that are kept in a day. */
     requests_per_day: { number: 2, type: 'integer' },
+    /** 1: the person writes to others by way of the master, and reads there what others write. */
+    through_master: { number: 3, type: 'integer', oneOf: [0, 1] },
   },
 } as const satisfies ReplicatedEntity

@@ -55,11 +55,16 @@ const InviteItem = z.object({
   usedAt: Millis.nullable(),
 })
 
+/** `posted`: they are told by way of the master, if ever it can be reached. */
+const Posted = { posted: z.boolean() }
+
 const Privacy = z.object({
   /** circle_mates: as nobody, as long as there are no circles. Who holds an invite of yours may always. */
   whoMayContact: z.enum(['nobody', 'circle_mates', 'anyone']),
   /** Requests of strangers that are kept in a day; the others are dropped. */
   requestsPerDay: z.int(),
+  /** What you and others who want it too say to each other waits at the master, which learns that you do. */
+  throughMaster: z.boolean(),
 })
 
 export const peersMethods = {
@@ -127,7 +132,8 @@ export const peersMethods = {
     positional: ['inviteId'],
   }),
   'peers.invite.accept': defineMethod({
-    summary: 'Use an invite: its maker and you are contacts of each other from then on.',
+    summary:
+      'Use an invite: its maker and you are contacts of each other from then on, or once their node reads it at the master.',
     access: 'admin',
     served: 'gateway',
     params: z.strictObject({
@@ -151,7 +157,7 @@ export const peersMethods = {
       address: z.string().min(1).max(400).optional(),
     }),
     /** `delivered`: a node there took the request. */
-    result: z.object({ ...PeerItem.shape, delivered: z.boolean() }),
+    result: z.object({ ...PeerItem.shape, delivered: z.boolean(), ...Posted }),
     errors: ['InvalidParams', 'NotFound', 'Conflict', 'Unavailable', 'RateLimited'],
     examples: [{ title: 'Ask', params: { did: SOMEBODY } }],
     positional: ['did', 'address'],
@@ -161,17 +167,18 @@ export const peersMethods = {
     access: 'admin',
     served: 'gateway',
     params: z.strictObject({ did: Person }),
-    result: PeerItem,
+    result: z.object({ ...PeerItem.shape, ...Posted }),
     errors: ['InvalidParams', 'NotFound', 'Conflict'],
     examples: [{ title: 'Accept', params: { did: SOMEBODY } }],
     positional: ['did'],
   }),
   'peers.remove': defineMethod({
-    summary: 'End a contact, take a request back, or decline one. They are not told.',
+    summary:
+      'End a contact, take a request back, or decline one. They are told by way of the master alone, where you want that, and never that you declined.',
     access: 'admin',
     served: 'gateway',
     params: z.strictObject({ did: Person }),
-    result: PeerItem,
+    result: z.object({ ...PeerItem.shape, ...Posted }),
     errors: ['InvalidParams', 'NotFound', 'Conflict'],
     examples: [{ title: 'End it', params: { did: SOMEBODY } }],
     positional: ['did'],
@@ -261,6 +268,7 @@ export const peersMethods = {
     params: z.strictObject({
       whoMayContact: Privacy.shape.whoMayContact.optional(),
       requestsPerDay: z.int().min(0).max(LIMITS.contactRequestsPerDay).optional(),
+      throughMaster: z.boolean().optional(),
     }),
     result: Privacy,
     errors: ['InvalidParams'],

@@ -5,86 +5,30 @@ import { encodeDid } from '../../daemon/identity/did.ts'
 import { privateKeyOfSeed, publicKeyBytes } from '../../daemon/identity/ed25519.ts'
 import { issuePalette, NO_CHANGES } from '../../daemon/identity/palette-record.ts'
 import { issueProviderStats } from '../../daemon/identity/provider-stats.ts'
-import { MasterDatabase } from '../../daemon/master/database.ts'
-import { EmbeddedPostgres } from '../../daemon/master/embedded-postgres.ts'
 import { provesConsistency, provesInclusion } from '../../daemon/master/log/merkle-proof.ts'
 import { readHead } from '../../daemon/master/log/signed-head.ts'
-import { PostgresRegistry } from '../../daemon/master/postgres-registry.ts'
 import { leafOf } from '../../daemon/master/record-kinds.ts'
 import type { Registry, Since } from '../../daemon/master/registry.ts'
-import { REGISTRY_PROTOCOL, REGISTRY_STREAM } from '../../daemon/master/registry-frames.ts'
-import { serveRegistry } from '../../daemon/master/registry-server.ts'
-import { RemoteRegistry } from '../../daemon/master/remote-registry.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import type { SystemCommand } from '../../schema/system-palette.ts'
+import {
+  INSTANCE,
+  inPostgresNow,
+  type Made,
+  postgresPid,
+  REGISTRIES,
+  startPostgres,
+  stopPostgres,
+} from '../support/registries.ts'
 import { Person } from '../unit/master/people.ts'
-import { eventually, failureOf, recordingLog, Temporary } from '../unit/master/temporary.ts'
-import { TestNetworks } from '../unit/network/test-networks.ts'
+import { eventually, failureOf } from '../unit/master/temporary.ts'
 
-const INSTANCE = privateKeyOfSeed(new Uint8Array(32).fill(5))
-const log = recordingLog()
-const forGood = new Temporary()
-let postgres: EmbeddedPostgres
 let people = 0
 
-beforeAll(async () => {
-  postgres = await EmbeddedPostgres.start({ folder: forGood.folder(), log })
-  forGood.after(() => postgres.stop())
-})
-afterAll(() => forGood.undo())
+beforeAll(startPostgres)
+afterAll(stopPostgres)
 
-interface Made {
-  readonly registry: Registry
-  close(): Promise<unknown>
-}
-
-function inPostgres(): Made & { registry: PostgresRegistry } {
-  const database = new MasterDatabase({ connection: postgres.connection, log })
-  return {
-    registry: new PostgresRegistry({ database, instanceKey: INSTANCE, now: Date.now }),
-    close: () => database.close(),
-  }
-}
-
-async function inPostgresNow<T>(work: (made: ReturnType<typeof inPostgres>) => Promise<T>): Promise<T> {
-  const made = inPostgres()
-  try {
-    return await work(made)
-  } finally {
-    await made.close()
-  }
-}
-
-/** Over a real connection to a node that serves what is in PostgreSQL. */
-async function overNetwork(): Promise<Made> {
-  const networks = new TestNetworks()
-  const master = await networks.start()
-  const member = await networks.start()
-  const local = inPostgres()
-  const end = serveRegistry({
-    network: master,
-    registry: local.registry,
-    // A clock that runs fast: how often one may ask is tested elsewhere.
-    now: () => performance.now() * 1_000,
-    count: () => {},
-  })
-  const registry = new RemoteRegistry({
-    open: (signal) => member.open(master.target(), REGISTRY_PROTOCOL, { ...REGISTRY_STREAM, signal }),
-    count: () => {},
-  })
-  const close = async () => {
-    registry.close()
-    end()
-    await networks.stopAll()
-    await local.close()
-  }
-  return { registry, close }
-}
-
-describe.each([
-  ['in PostgreSQL', async (): Promise<Made> => inPostgres()],
-  ['over the network', overNetwork],
-])('a registry %s', (_, make) => {
+describe.each(REGISTRIES)('a registry %s', (_, make) => {
   let made: Made
   let registry: Registry
   /** Nobody has registered them before. */
@@ -400,7 +344,7 @@ describe.each([
 
   it('is Unavailable while PostgreSQL is away, and comes back with what it had', async () => {
     await registry.put('user', ann.record(1))
-    process.kill(postgres.pid!, 'SIGKILL')
+    process.kill(postgresPid(), 'SIGKILL')
     const away = () => registry.ping().then(undefined, (error) => error.code === 'Unavailable')
     await eventually('it is away', away)
     await eventually('it is back', () =>

@@ -1,12 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { MasterDatabase } from '../../daemon/master/database.ts'
-import { POSTGRES_USER } from '../../daemon/master/embedded/cluster.ts'
-import { SOCKET_NUMBER } from '../../daemon/master/embedded/socket-folder.ts'
 import { byteSearch } from '../support/byte-search.ts'
 import { pair } from '../support/device-pair.ts'
 import { eventually } from '../support/eventually.ts'
+import { dumpOf } from '../support/master-database.ts'
 import { TestNode } from '../support/test-node.ts'
 
 const LATE_MS = 120_000
@@ -18,24 +14,6 @@ async function running(...init: string[]): Promise<TestNode> {
   const node = await TestNode.start({ init })
   nodes.push(node)
   return node
-}
-
-/** Every row of every table of a master. */
-async function dumpOf(master: TestNode): Promise<string> {
-  // The fifth line names the folder of its socket.
-  const host = readFileSync(join(master.home, 'master/postgres/postmaster.pid'), 'utf8').split('\n')[4]!
-  const silent = { info: () => {}, warn: () => {}, error: () => {} }
-  const database = new MasterDatabase({
-    connection: { host, port: SOCKET_NUMBER, user: POSTGRES_USER, database: 'postgres' },
-    log: silent,
-  })
-  const tables = await database.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-  const rows = await Promise.all(
-    tables.rows.map(({ tablename }) => database.query(`SELECT * FROM ${tablename} t`)),
-  )
-  await database.close()
-  const text = (value: unknown) => (value instanceof Buffer ? value.toString('latin1') : String(value))
-  return rows.flatMap((each) => each.rows.flatMap((row) => Object.values(row).map(text))).join('\n')
 }
 
 test('an account that is ended leaves nothing on any device, and its DID log alone at the master', {

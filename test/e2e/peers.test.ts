@@ -143,6 +143,7 @@ describe('two people, each on a node of their own', { timeout: 120_000 }, () => 
       expect(await other.client.call('peers.privacy.get')).toEqual({
         whoMayContact: 'anyone',
         requestsPerDay: 3,
+        throughMaster: false,
       })
       // The name works there, whatever form it is typed in; and what is done there holds here.
       await other.client.call('peers.trust', { did: 'A\u0308nnchen', level: 'close' })

@@ -8,6 +8,10 @@ export const FINDINGS = {
   dropped: 'A record that the master had taken is gone.',
   replayed: 'The master answered with an older record than it had before.',
   'not-logged': 'The master serves a record that is not in its log.',
+  'connection-forged': 'The master answered with what somebody is to have written to you, and did not sign.',
+  'connection-dropped': 'What somebody you know wrote to you, or you to them, is gone from the master.',
+  'connection-replayed': 'The master answered with something older than what somebody wrote to you since.',
+  'connection-not-logged': 'The master serves what somebody wrote to you, and it is not in its log.',
 } as const
 
 export type FindingKind = keyof typeof FINDINGS
@@ -25,6 +29,13 @@ export interface Finding {
 const OF_LOG: readonly FindingKind[] = ['rolled-back', 'history-changed']
 /** Kinds about one person's records, which a good answer about them puts an end to. */
 const OF_PERSON: readonly FindingKind[] = ['forged', 'dropped', 'replayed', 'not-logged']
+/** And about what people write to that one. */
+const OF_CONNECTIONS: readonly FindingKind[] = [
+  'connection-forged',
+  'connection-dropped',
+  'connection-replayed',
+  'connection-not-logged',
+]
 const MOST = 100
 
 /** What is wrong now. A split view stays until the operator begins another generation: its proof does not go away. */
@@ -55,6 +66,11 @@ export class Findings {
   /** Everything about a person's records is as it should be, but for what was just found. */
   personIsWell(about: string, except: ReadonlySet<FindingKind>): boolean {
     return this.#drop(({ kind, did }) => did === about && OF_PERSON.includes(kind) && !except.has(kind))
+  }
+
+  /** The same for what people write to them. */
+  connectionsAreWell(about: string, except: ReadonlySet<FindingKind>): boolean {
+    return this.#drop(({ kind, did }) => did === about && OF_CONNECTIONS.includes(kind) && !except.has(kind))
   }
 
   newGeneration(): boolean {

@@ -1,5 +1,7 @@
 import { VivimError } from '../../../schema/errors.ts'
 import { LIMITS } from '../../../schema/limits.ts'
+import { encodeDid } from '../../identity/did.ts'
+import { isEnded } from '../ended-accounts.ts'
 import type { MasterLog } from '../master-log.ts'
 import { believableRecords, recordsIn } from '../record-check.ts'
 import { type CheckedRecord, leafOf } from '../record-kinds.ts'
@@ -8,6 +10,7 @@ import { withoutLapsedUser } from '../revoked-signers.ts'
 import { FINDINGS, type Finding, type FindingKind, Findings } from './findings.ts'
 import { provesConsistency, provesInclusion } from './merkle-proof.ts'
 import { type ReaderState, readReaderState, writeReaderState } from './reader-state.ts'
+import { connectionName, type Missed, missedConnections, newestConnections } from './seen-connections.ts'
 import { missedIn, seenName } from './seen-records.ts'
 import { readHead, type SignedHead } from './signed-head.ts'
 
@@ -19,7 +22,7 @@ export interface LogReaderOptions {
   readonly file: string
   /** Of the master: its peer id, and the public key that is in it. */
   readonly instance: { readonly peerId: string; readonly publicKey: Uint8Array }
-  readonly registry: Pick<Registry, 'find' | 'witness'>
+  readonly registry: Pick<Registry, 'find' | 'connections' | 'witness'>
   /** Milliseconds UTC. */
   readonly now: () => number
   readonly log: MasterLog
@@ -91,6 +94,61 @@ export class LogReader {
     return entry && withoutLapsedUser(entry)
   }
 
+  /**
+   * What of a master's answer about a person's connections holds. `ask` makes the question; with `since` 0 the answer is of
+   * everything, and what is gone is noticed. @throws as `find`
+   */
+  async connections(
+    did: string,
+    since: number,
+    ask: (instance: string) => Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<CheckedRecord[]> {
+    const { registry, instance } = this.#options
+    const about = connectionName(did)
+    const asked = new Map(this.#seen.get(about))
+    const answer = await registry.connections(ask(encodeDid(instance.publicKey)), signal)
+    const records = newestConnections(did, answer)
+    const wrong = new Set<FindingKind>(records.length < answer.length ? ['connection-forged'] : [])
+    const seen = this.#seen.get(about)
+    const before = new Map([...asked].filter(([name]) => seen?.has(name)))
+    const missed = missedConnections(did, before, records)
+    if (missed.older) wrong.add('connection-replayed')
+    if (since === 0 && (await this.#areGone(did, missed, signal))) wrong.add('connection-dropped')
+    const logged = await this.#areLogged(records, signal)
+    if (logged === false) wrong.add('connection-not-logged')
+    // What is dated ahead would hold its place against all that comes.
+    const latest = this.#options.now() + LIMITS.clockAheadMs
+    if (
+      this.#remember(
+        about,
+        records.filter(({ sequence }) => sequence <= latest),
+      )
+    )
+      this.#save()
+    for (const kind of wrong) this.#found(kind, did)
+    // Part of an answer says nothing of what is not in it.
+    const isWhole = logged !== undefined && since === 0
+    if (isWhole && this.#findings.connectionsAreWell(did, wrong)) this.#save()
+    return records
+  }
+
+  /** Of the head that was believed last, by the master's clock; milliseconds UTC. */
+  get headTime(): number {
+    return this.#head?.time ?? 0
+  }
+
+  /** With the account of the other one everything goes by right; what nobody answered may give way to others. */
+  async #areGone(did: string, { gone }: Missed, signal?: AbortSignal): Promise<boolean> {
+    let dropped = false
+    for (const { name, other, answered } of gone) {
+      const hasEnded = answered && isEnded((await this.find(other, signal))?.records ?? [])
+      if (answered && !hasEnded) dropped = true
+      else this.#seen.get(connectionName(did))?.delete(name)
+    }
+    return dropped
+  }
+
   /** The registry's answer about a DID holds something that nobody signed who may. */
   forged(did: string): void {
     this.#forged.add(did)
@@ -103,7 +161,8 @@ export class LogReader {
 
   /** A person was deleted here: what is kept of them is of no interest any more. */
   forget(did: string): void {
-    if (this.#seen.delete(did)) this.#save()
+    const others = this.#seen.delete(connectionName(did))
+    if (this.#seen.delete(did) || others) this.#save()
   }
 
   /** Looks at the log now. @throws VivimError `Unavailable` when the master does not answer */

@@ -4,9 +4,11 @@ import { isEnded } from '../ended-accounts.ts'
 import { type CheckedRecord, recordName } from '../record-kinds.ts'
 import { entriesIn, isTakenOut, signerOf } from '../revoked-signers.ts'
 import type { FindingKind } from './findings.ts'
+import { pairName } from './seen-connections.ts'
 
 /** What a reader remembers a record by: of who the person is also which device said it. */
 export function seenName(record: CheckedRecord): string {
+  if (record.kind === 'connection') return pairName(record.did, record.subject)
   const signer = record.kind === 'user' ? signerOf(record) : undefined
   return signer ? `${recordName(record)}.${hex(signer.device)}` : recordName(record)
 }

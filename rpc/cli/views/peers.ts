@@ -54,24 +54,29 @@ export function revokedInviteView({ inviteId }: Result<'peers.invite.revoke'>): 
 }
 
 export function contactView(peer: PeerItem): string {
+  if (peer.state !== 'accepted')
+    return `The invite waits at the master until the node of ${nameOf(peer)} reads it.\n`
   return `You and ${nameOf(peer)} are contacts. Compare once: ${peer.safety}\n`
 }
 
-export function askedView({ delivered, ...peer }: Result<'peers.request'>): string {
+export function askedView({ delivered, posted, ...peer }: Result<'peers.request'>): string {
   if (peer.state === 'accepted') return contactView(peer)
+  if (posted && !delivered)
+    return `Asked by way of the master. Whether ${nameOf(peer)} sees it is theirs to decide.\n`
   return delivered
     ? `Asked. Whether ${nameOf(peer)} sees it is theirs to decide.\n`
     : `Noted; no node of ${nameOf(peer)} could be reached. It is tried again while you are signed in.\n`
 }
 
-export function acceptedView(peer: PeerItem): string {
-  return peer.confirmed
-    ? contactView(peer)
+export function acceptedView({ posted, ...peer }: Result<'peers.accept'>): string {
+  if (peer.confirmed) return contactView(peer)
+  return posted
+    ? `Accepted. ${nameOf(peer)} is told by way of the master.\n`
     : `Accepted. ${nameOf(peer)} is told as soon as they are reached.\n`
 }
 
-export function removedView(peer: PeerItem): string {
-  return `${nameOf(peer)} is no contact of yours. They are not told.\n`
+export function removedView({ posted, ...peer }: Result<'peers.remove'>): string {
+  return `${nameOf(peer)} is no contact of yours. They are ${posted ? '' : 'not '}told.\n`
 }
 
 export function blockedView(peer: PeerItem): string {
@@ -106,7 +111,16 @@ export function disconnectedView({ peerIds }: Result<'peers.disconnect'>): strin
     : `Disconnected from ${count(peerIds.length, 'node')}.\n`
 }
 
-export function privacyView({ whoMayContact, requestsPerDay }: Result<'peers.privacy.get'>): string {
+export function privacyView({ throughMaster, ...who }: Result<'peers.privacy.get'>): string {
+  const carried =
+    'What you and others say to each other waits at the master, which learns who writes to whom.\n'
+  return whoView(who) + (throughMaster ? carried : '')
+}
+
+function whoView({
+  whoMayContact,
+  requestsPerDay,
+}: Omit<Result<'peers.privacy.get'>, 'throughMaster'>): string {
   if (whoMayContact === 'anyone')
     return `Anybody may ask to be a contact: ${count(requestsPerDay, 'request')} a day are kept.\n`
   const mates =

@@ -1,6 +1,7 @@
 import { createHash, type KeyObject } from 'node:crypto'
 import { encodeCanonical } from '../../../crdt/cbor.ts'
 import { signMembershipEntry } from '../../../crdt/membership-entry.ts'
+import { issueConnectionRecord } from '../../../daemon/identity/connection-record.ts'
 import { issueDeviceCertificate, PAIRED_CAPABILITIES } from '../../../daemon/identity/device-certificate.ts'
 import { encodeDid } from '../../../daemon/identity/did.ts'
 import { privateKeyOfSeed, publicKeyBytes, sign } from '../../../daemon/identity/ed25519.ts'
@@ -8,6 +9,7 @@ import { issueMemberDocument } from '../../../daemon/identity/member-document.ts
 import { issueSealedRecord } from '../../../daemon/identity/sealed-record.ts'
 import { issueSuccession } from '../../../daemon/identity/successor.ts'
 import { issueUserRecord } from '../../../daemon/identity/user-record.ts'
+import { issueVouchedStatement } from '../../../daemon/identity/vouched-statement.ts'
 
 function keyOf(name: string): KeyObject {
   return privateKeyOfSeed(createHash('sha256').update(name).digest())
@@ -121,5 +123,35 @@ export class Person {
       did: this.did,
       payload,
     })
+  }
+
+  /** This person's half of a connection to somebody; what it says is up to these two. */
+  connection(
+    to: { readonly did: string },
+    sequence: number,
+    { device = 'laptop', signer, size = 100, from = this.did }: DocumentParts & { from?: string } = {},
+  ): Uint8Array {
+    return issueConnectionRecord(keyOf(signer ?? `${this.name}/${device}`), this.document({ device }), {
+      from,
+      to: to.did,
+      sequence,
+      sealed: new Uint8Array(size).fill(sequence),
+      wraps: [new Uint8Array(50)],
+    })
+  }
+
+  /** A device asks a master for what was written to this person, and by them. */
+  question(
+    instance: string,
+    {
+      at = Date.now(),
+      since = 0,
+      device = 'laptop',
+      signer,
+    }: DocumentParts & { at?: number; since?: number } = {},
+  ): Uint8Array {
+    const key = keyOf(signer ?? `${this.name}/${device}`)
+    const fields = [this.did, instance, at, since] as const
+    return issueVouchedStatement(key, this.document({ device }), 'vivimd/peer-connection-question/1', fields)
   }
 }

@@ -28,6 +28,7 @@ const hashes = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const questions: fc.Arbitrary<Question> = fc.oneof(
   fc.record({ id, type: fc.constant('ping' as const) }),
   fc.record({ id, type: fc.constant('find' as const), did: fc.string({ maxLength: 100 }) }),
+  fc.record({ id, type: fc.constant('connections' as const), question: bytes }),
   fc.record({ id, type: fc.constant('put' as const), kind: fc.constantFrom(...RECORD_KINDS), record: bytes }),
   fc.record({
     id,
@@ -97,6 +98,9 @@ describe('frames of the registry', () => {
       [1, 2, 'x', 'y'],
       [1, 2, 'x'.repeat(101)],
       [1, 7, null],
+      [1, 13],
+      [1, 13, 'x'],
+      [1, 13, new Uint8Array(), 1],
       [1, 7, [1], []],
       [1, 7, null, [new Uint8Array(31)]],
       [1, 7, null, Array.from({ length: 129 }, () => new Uint8Array(32))],
@@ -189,6 +193,7 @@ function registryOf(over: Partial<Registry> = {}): Registry {
     put: async () => 'stored',
     witness: async () => ({ head: new Uint8Array(1), consistency: null, inclusions: [] }),
     find: async () => undefined,
+    connections: async () => [],
     ping: async () => {},
     ...over,
   }

@@ -26,6 +26,13 @@ export interface TestPerson extends Disposable {
   clock: { offset: number }
 }
 
+/** Those of a node without a master. */
+const NO_MASTER: ReturnType<PeersOptions['master']> = {
+  publish: async () => {},
+  connections: async () => ({ records: [], next: 0 }),
+  state: () => ({ state: 'none' }),
+}
+
 export async function testPerson(networks: TestNetworks, displayName: string): Promise<TestPerson> {
   const paired = pairedVaults(1)
   const [vault] = paired.vaults as [PairedVault]
@@ -47,6 +54,7 @@ export async function testPerson(networks: TestNetworks, displayName: string): P
     isOpen: () => true,
     find: async (did) => registry.get(did),
     onSucceeded: () => {},
+    master: () => NO_MASTER,
   }
   const service = new PeersService(options)
   return {

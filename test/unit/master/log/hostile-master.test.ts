@@ -62,13 +62,14 @@ interface Reader {
 function readerOf(over: Partial<Registry> = {}, file = join(temporary.folder(), 'reader.json')): Reader {
   const generations = { count: 0 }
   const counted: string[] = []
-  const from: Pick<Registry, 'find' | 'witness'> = {
+  const from: Pick<Registry, 'find' | 'connections' | 'witness'> = {
     find: async (did, signal) => {
       const entry = await (over.find ?? registry.find.bind(registry))(did, signal)
       const kept = entry && believable(entry)
       if (entry && kept?.devices.length !== entry.devices.length) reader.forged(did)
       return kept
     },
+    connections: over.connections ?? registry.connections.bind(registry),
     witness: over.witness ?? registry.witness.bind(registry),
   }
   const reader: LogReader = new LogReader({
