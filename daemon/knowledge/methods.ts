@@ -1,21 +1,21 @@
 import { VivimError } from '../../schema/errors.ts'
 import type { Params, Result, UserMethodName } from '../../schema/methods/index.ts'
 import type { TopicItem } from '../../schema/methods/knowledge.ts'
-import type { UserMethods } from '../users/user-engine.ts'
+import type { UserCall, UserMethods } from '../users/user-engine.ts'
 import { decodeCursor, pageOf } from '../vault/paging.ts'
 import type { SqlValue } from '../vault/sql.ts'
 import type { Vault } from '../vault/vault.ts'
 import { EXTRACTOR_VERSION } from './acu-generator.ts'
 import type { LinkEvidence } from './derived-rows.ts'
 import { detectSpans, maskSpans } from './security/levels.ts'
-import { selectUnits, type UnitWithPlace, unitItem } from './unit-list.ts'
+import { selectUnits, type UnitWithPlace, unitItem, unitsInOrder } from './unit-list.ts'
 
 export type KnowledgeMethodName = Extract<UserMethodName, `acus.${string}` | `topics.${string}`>
 
 /** The `acus.*` and `topics.*` methods of one user. */
 export function knowledgeMethods(vault: Vault): UserMethods<KnowledgeMethodName> {
   return {
-    'acus.list': (params, call) => listUnits(vault, params, call.maxSecurityLevel),
+    'acus.list': (params, call) => listUnits(vault, params, call),
     'acus.get': (params, call) => getUnit(vault, params, call.maxSecurityLevel),
     'acus.explain': (params) => explainUnit(vault, params),
     'topics.list': (params) => listTopics(vault, params),
@@ -23,7 +23,11 @@ export function knowledgeMethods(vault: Vault): UserMethods<KnowledgeMethodName>
   }
 }
 
-function listUnits(vault: Vault, params: Params<'acus.list'>, maxLevel: number): Result<'acus.list'> {
+async function listUnits(
+  vault: Vault,
+  params: Params<'acus.list'>,
+  call: UserCall,
+): Promise<Result<'acus.list'>> {
   const { conversationId, topicId, type, minQuality, maxSecurityLevel, limit, cursor } = params
   const conditions: string[] = []
   const values: SqlValue[] = []
@@ -39,15 +43,24 @@ function listUnits(vault: Vault, params: Params<'acus.list'>, maxLevel: number):
     topicRow(vault, topicId)
     and('u.id IN (SELECT acu_id FROM topic_units WHERE topic_id = ?)', topicId)
   }
+  const areFew = conditions.length > 0
   if (type !== undefined) and('u.type = ?', type)
   if (minQuality !== undefined) and('u.quality >= ?', minQuality)
   if (maxSecurityLevel !== undefined) and('u.security_level <= ?', maxSecurityLevel)
-  if (cursor !== undefined) and('u.id > ?', String(decodeCursor(cursor, 1)[0]))
-  const rows = selectUnits(vault, conditions, [...values, limit + 1], 'ORDER BY u.id LIMIT ?')
+  const after = cursor === undefined ? '' : String(decodeCursor(cursor, 1)[0])
+  const query = { conditions, values, after, limit: limit + 1 }
+  const rows = areFew
+    ? selectUnits(
+        vault,
+        [...conditions, 'u.id > ?'],
+        [...values, after, query.limit],
+        'ORDER BY u.id LIMIT ?',
+      )
+    : await unitsInOrder(vault, query, call.signal)
   return pageOf(
     rows,
     limit,
-    (row) => unitItem(row, maxLevel),
+    (row) => unitItem(row, call.maxSecurityLevel),
     (row) => [row.id],
   )
 }

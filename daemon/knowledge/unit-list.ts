@@ -1,4 +1,5 @@
 import type { UnitItem } from '../../schema/methods/knowledge.ts'
+import { createPace } from '../vault/pace.ts'
 import type { SqlValue } from '../vault/sql.ts'
 import type { Vault } from '../vault/vault.ts'
 import { type LevelSpan, maskSpans } from './security/levels.ts'
@@ -38,6 +39,48 @@ export function selectUnits(
 ): UnitWithPlace[] {
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''
   return vault.all<UnitWithPlace>(`${UNITS} ${where} ${tail}`, values)
+}
+
+/** Units looked at between two turns of others: a few ms. */
+const LOOKED_AT_ONCE = 500
+
+/**
+ * The first units after an id that meet the conditions, in the order of ids. Few of a large vault's may: others get
+ * their turn while they are looked for. @throws the signal's reason
+ */
+export async function unitsInOrder(
+  vault: Vault,
+  query: {
+    readonly conditions: readonly string[]
+    readonly values: readonly SqlValue[]
+    /** '' for the first. */
+    readonly after: string
+    readonly limit: number
+  },
+  signal: AbortSignal,
+): Promise<UnitWithPlace[]> {
+  const { conditions, values, limit } = query
+  const pace = createPace()
+  const found: UnitWithPlace[] = []
+  for (let after: string | undefined = query.after; after !== undefined && found.length < limit; ) {
+    signal.throwIfAborted()
+    const end: string | undefined = vault.get<{ id: string }>(
+      `SELECT id FROM atomic_chat_units WHERE id > ? ORDER BY id LIMIT 1 OFFSET ${LOOKED_AT_ONCE - 1}`,
+      [after],
+    )?.id
+    const upTo = end === undefined ? [] : [end]
+    const range = ['u.id > ?', ...upTo.map(() => 'u.id <= ?')]
+    const some = selectUnits(
+      vault,
+      [...range, ...conditions],
+      [after, ...upTo, ...values, limit - found.length],
+      'ORDER BY u.id LIMIT ?',
+    )
+    for (const unit of some) found.push(unit)
+    after = end
+    await pace()
+  }
+  return found
 }
 
 /** What a caller of this level sees of a unit. */

@@ -4,6 +4,7 @@ import { storeConversation } from '../../../daemon/knowledge/derived-store.ts'
 import { knowledgeMethods } from '../../../daemon/knowledge/methods.ts'
 import { rebuildTopics } from '../../../daemon/knowledge/topics/topic-rows.ts'
 import type { UserCall } from '../../../daemon/users/user-engine.ts'
+import { VivimError } from '../../../schema/errors.ts'
 import { knowledgeMethods as contract } from '../../../schema/methods/knowledge.ts'
 import { type TemporaryVault, temporaryVault } from '../../support/temporary-vault.ts'
 import { conversationOf, say } from './fixtures/stored-conversations.ts'
@@ -54,6 +55,8 @@ const list = async (params: object, level = 5) =>
     await methods['acus.list'](contract['acus.list'].params.parse(params), call(level)),
   )
 
+const unitName = (at: number) => at.toString(16).padStart(64, '0')
+
 describe('acus.list', () => {
   test('pages give every unit once', async () => {
     const seen: string[] = []
@@ -66,6 +69,52 @@ describe('acus.list', () => {
     } while (cursor)
     expect(seen).toHaveLength(12)
     expect(new Set(seen).size).toBe(12)
+  })
+
+  test('a rare kind among thousands is found, page by page, while others get their turn', async () => {
+    using large = temporaryVault()
+    const rare = [3, 700, 1_999, 2_000, 2_999].map((at) => unitName(at))
+    large.vault.transactDerived((tx) => {
+      for (let at = 0; at < 3_000; at++) {
+        const id = unitName(at)
+        const type = rare.includes(id) ? 'question' : 'statement'
+        tx.run(
+          `INSERT INTO atomic_chat_units (id, class, content, context, type, category, quality, security_level, state)
+           VALUES (?, 'text', ?, '', ?, 'other', 50, 0, 'ACTIVE')`,
+          [id, `unit ${at}`, type],
+        )
+        tx.run(
+          `INSERT INTO acu_occurrences (acu_id, message_id, conversation_id, part, start, end, ordinal, role, live, type,
+             category, quality, security_level, rules_json)
+           VALUES (?, ?, 'c', 0, 0, 1, 0, 'user', 1, ?, 'other', 50, 0, '[]')`,
+          [id, `m${at}`, type],
+        )
+      }
+    })
+    const own = knowledgeMethods(large.vault)
+    const page = async (params: object) =>
+      await own['acus.list'](contract['acus.list'].params.parse(params), call(5))
+    let turns = 0
+    let looking = true
+    const others = (async () => {
+      for (; looking; turns++) await new Promise(setImmediate)
+    })()
+    const all = await page({ type: 'question' })
+    looking = false
+    await others
+    expect(all.items.map(({ id }) => id)).toEqual(rare)
+    expect(all.nextCursor).toBeNull()
+    expect(turns).toBeGreaterThan(1)
+    const first = await page({ type: 'question', limit: 3 })
+    const rest = await page({ type: 'question', limit: 3, cursor: first.nextCursor })
+    expect([...first.items, ...rest.items].map(({ id }) => id)).toEqual(rare)
+    expect(rest.nextCursor).toBeNull()
+    expect((await page({ minQuality: 51 })).items).toEqual([])
+    expect((await page({ limit: 200, cursor: all.nextCursor ?? undefined })).items).toHaveLength(200)
+    const gone = AbortSignal.abort(new VivimError('UserUnavailable'))
+    await expect(
+      (async () => own['acus.list'](contract['acus.list'].params.parse({}), { ...call(5), signal: gone }))(),
+    ).rejects.toThrow(VivimError)
   })
 
   test('filters', async () => {
