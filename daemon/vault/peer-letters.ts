@@ -1,6 +1,7 @@
 import { Contact, PeerLetter, type RowValues } from '../../schema/entities/index.ts'
 import { type ContactRow, contactOf } from './contact-rows.ts'
 import type { Contacts, Heard, Outcome } from './contacts.ts'
+import { lineageOf } from './succession-rows.ts'
 import type { Vault } from './vault.ts'
 
 type Said = 'request' | 'accept' | 'ended'
@@ -116,6 +117,9 @@ export class PeerLetters {
   }
 
   #judge({ from, says }: HeardLetter): LetterOutcome {
+    // Whoever has the old key of somebody who goes by a new one, or by another one, is nobody's contact.
+    const { succeededBy, refused } = lineageOf(this.#vault, this.#vault.space, from)
+    if (succeededBy !== null || refused) return 'superseded'
     const state = this.#contacts.get(from)?.state
     if (!says) {
       if (state !== 'accepted' && state !== 'received') return 'ignored'
@@ -159,7 +163,8 @@ function owedTo(contact: ContactRow, row: Row | undefined): Said | null {
   const { state, blocked, confirmedAt, hasTheirConsent } = contact
   const said = row?.said ?? null
   if (blocked || state === 'received') return null
-  if (state === 'removed') return said !== 'ended' && (said !== null || row?.ending === 1) ? 'ended' : null
+  // Also a row whose place a successor's took is `removed`: nothing has ended.
+  if (state === 'removed') return row?.ending === 1 ? 'ended' : null
   // They met: nothing of it needs to be with a master.
   if (state === 'accepted' && confirmedAt !== null && said === null) return null
   const now = state === 'accepted' && hasTheirConsent ? 'accept' : 'request'

@@ -41,7 +41,7 @@ export interface PeopleActions extends LetterActions {
   blockContact(params: { readonly did: string; readonly blocked: boolean }): ContactRow
   /** @throws VivimError `NotFound` */
   trustContact(params: { readonly did: string; readonly level: Trust }): ContactRow
-  /** `silently`: also by way of the master the other one is not told. */
+  /** `silently`: also by way of the master the other one is not told, if they never were. */
   removeContact(params: { readonly did: string; readonly silently?: boolean }): ContactRow | null
   /** @throws VivimError `Conflict` */
   nameContact(params: { readonly did: string; readonly name: string | null }): ContactRow | null
@@ -84,7 +84,7 @@ export function peopleActions(vault: Vault): PeopleActions {
     blockContact: ({ did, blocked }) => successions.block(did, blocked),
     trustContact: ({ did, level }) => contacts.trust(did, level),
     removeContact: ({ did, silently = false }) => {
-      if (!silently) letters.oweEnding(did)
+      if (!silently || letters.to(did)?.said != null) letters.oweEnding(did)
       return contacts.remove(did) ?? null
     },
     nameContact: ({ did, name }) => contacts.name(did, name) ?? null,

@@ -82,6 +82,35 @@ test('who met over the network owes no letter; who declines says nothing', () =>
   expect(owed()).toBeNull()
 })
 
+test('a request that was taken back without a word is told to who had it in a letter alone', () => {
+  const { pair, one, owed } = two()
+  using _ = pair
+  one.replica.askContact({ did: BEN, consent: OWN })
+  one.replica.removeContact({ did: BEN, silently: true })
+  expect(owed()).toBeNull()
+  one.replica.askContact({ did: BEN, consent: OWN })
+  one.replica.saidInLetter({ did: BEN, said: 'request', at: 5 })
+  one.replica.removeContact({ did: BEN, silently: true })
+  expect(owed()).toBe('ended')
+})
+
+test('whose root key was replaced is told nothing under the old DID, and asked under the new one', () => {
+  const { pair, one, owed } = two()
+  using _ = pair
+  const successor = didOf(2)
+  one.replica.askContact({ did: BEN, consent: OWN })
+  one.replica.hearLetter(wants(3, true))
+  one.replica.saidInLetter({ did: BEN, said: 'accept', at: 5 })
+  const statement = { predecessor: BEN, successor, at: 1_000, statement: new Uint8Array(9) }
+  expect(one.replica.followSuccessors({ heard: [statement], own: OWN })).toEqual({ outcome: 'followed' })
+  expect(owed()).toBeNull()
+  expect(one.replica.letterTo({ did: successor })).toMatchObject({ owed: 'request' })
+  expect(one.replica.hearLetter(wants(9))).toEqual({ outcome: 'superseded' })
+  expect(one.replica.hearLetter(wants(9, true))).toEqual({ outcome: 'superseded' })
+  expect(one.replica.hearLetter(ends(9))).toEqual({ outcome: 'superseded' })
+  expect(one.replica.contact({ did: successor })).toMatchObject({ state: 'accepted' })
+})
+
 test('without the setting an end is owed to nobody', () => {
   const { pair, one, owed } = two()
   using _ = pair
