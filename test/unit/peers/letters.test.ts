@@ -18,14 +18,16 @@ const PEER_ID = '12D3KooWH3uVF6wv47WnArKHk5p6cvgCJEb74UTmxztmQDc298L3'
 let networks: TestNetworks
 let ann: TestPerson
 let ben: TestPerson
+let cleo: TestPerson
 let now: number
 beforeEach(async () => {
   networks = new TestNetworks()
-  ;[ann, ben] = await Promise.all([testPerson(networks, 'Ann'), testPerson(networks, 'Ben')])
+  const people = ['Ann', 'Ben', 'Cleo'].map((name) => testPerson(networks, name))
+  ;[ann, ben, cleo] = (await Promise.all(people)) as [TestPerson, TestPerson, TestPerson]
   now = Date.now()
 })
 afterEach(async () => {
-  for (const person of [ann, ben]) person[Symbol.dispose]()
+  for (const person of [ann, ben, cleo]) person[Symbol.dispose]()
   await networks.stopAll()
 })
 
@@ -80,30 +82,23 @@ describe('a letter', () => {
       expect(openLetter(receiveSeed, readConnectionRecord(bytes)!)?.kind).toBe('request')
   })
 
-  it('cannot be sent on under another name, to somebody else or with another sequence', () => {
-    const { sealed, wraps } = readConnectionRecord(written(ann.keys, ben.keys))!
-    const again = (keys: UserKeys, over: object) =>
-      issueConnectionRecord(keys.deviceKey, documentBehind(keys), {
-        ...{ from: keys.did, to: ben.did, sequence: now, sealed, wraps },
-        ...over,
-      })
-    expect(opened(again(ann.keys, {}), ben.keys)).toBeDefined()
-    expect(opened(again(ann.keys, { sequence: now + 1 }), ben.keys)).toBeUndefined()
-    const eve = { ...ann.keys, ...testKeys() }
-    expect(opened(again(eve, {}), ben.keys)).toBeUndefined()
-    expect(readConnectionRecord(again(ann.keys, { from: ben.did }))).toBeUndefined()
-  })
+  it.each(['request', 'ended'] as const)(
+    '(%s) cannot be sent on under another name or with another sequence',
+    (kind) => {
+      const { sealed, wraps } = readConnectionRecord(written(ann.keys, ben.keys, { kind }))!
+      const again = (keys: UserKeys, sequence: number) =>
+        issueConnectionRecord(keys.deviceKey, documentBehind(keys), {
+          ...{ from: keys.did, to: ben.did, sequence, sealed, wraps },
+        })
+      expect(opened(again(ann.keys, now), ben.keys)?.kind).toBe(kind)
+      expect(opened(again(ann.keys, now + 1), ben.keys)).toBeUndefined()
+      expect(opened(again(cleo.keys, now), ben.keys)).toBeUndefined()
+      const forged = { from: ben.did, to: cleo.did, sequence: now, sealed, wraps }
+      const bytes = issueConnectionRecord(ann.keys.deviceKey, documentBehind(ann.keys), forged)
+      expect(readConnectionRecord(bytes)).toBeUndefined()
+    },
+  )
 })
-
-/** Keys of one more person. */
-function testKeys(): UserKeys {
-  return cleo.keys
-}
-let cleo: TestPerson
-beforeEach(async () => {
-  cleo = await testPerson(networks, 'Cleo')
-})
-afterEach(() => cleo[Symbol.dispose]())
 
 describe('a reader of letters', () => {
   const counted = () =>
