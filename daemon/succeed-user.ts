@@ -1,10 +1,12 @@
 import { VivimError } from '../schema/errors.ts'
 import type { Params, Result } from '../schema/methods/index.ts'
+import { carryOver } from './carry-over.ts'
 import { type GivenRoot, givenRootKey, insistOnRoot } from './given-root-key.ts'
 import { encodeDid } from './identity/did.ts'
 import { publicKeyBytes } from './identity/ed25519.ts'
 import { issueSuccession, readSuccession } from './identity/successor.ts'
 import type { MasterService } from './master/master-service.ts'
+import { issueConsent } from './peers/contact-proof.ts'
 import type { PeersService } from './peers/peers-service.ts'
 import type { UserDatabaseManager } from './users/user-database-manager.ts'
 
@@ -16,7 +18,7 @@ export interface SucceedUserServices {
 }
 
 /**
- * One user of this node goes on as another one. Done again it goes on where it was interrupted; what both root keys
+ * One user of this node goes on as another one, who gets what the vault shows before anything is signed. Done again it goes on where it was interrupted; what both root keys
  * signed first stands.
  * @throws VivimError `InvalidParams`, `NotFound`, `Unauthorized` for root keys of others and for who is locked,
  * `Conflict` when the old root key has another successor; as `givenRootKey`
@@ -42,6 +44,8 @@ export async function succeedUser(
   if (earlier.succeededBy !== null && earlier.succeededBy !== successor)
     throw goesOnElsewhere(earlier.succeededBy)
 
+  const keys = await users.keysOf(successor)
+  const carried = await carryOver(users, did, successor, async (other) => issueConsent(keys, other, now()))
   const signed = issueSuccession(oldRoot, newRoot, now())
   const stated = { ...readSuccession(signed)!, statement: signed }
   const { outcome } = await before.replicate('keepOwnSuccession', stated)
@@ -51,7 +55,7 @@ export async function succeedUser(
   await master.publish('successor', signed)
   users.noteSucceeded(did)
   for (const each of [did, successor]) peers.opened(each)
-  return { did, successor, at: stated.at }
+  return { did, successor, at: stated.at, carried }
 }
 
 /** Who is locked is opened by the passphrase that opens the root key. */

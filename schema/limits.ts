@@ -449,6 +449,8 @@ export const LIMITS = {
   successorsKept: 2,
   /** Successors of successors. Whoever changes their root key more often is made a contact anew. */
   successorChain: 8,
+  /** Rows of a vault that are carried over in one transaction: at most 8 MiB of messages. */
+  carriedRows: 128,
   /** Statements that one side shows the other, and the length of one; bytes. */
   successionsShown: 10,
   successionBytes: 512,

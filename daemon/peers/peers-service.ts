@@ -43,7 +43,14 @@ export class PeersService {
 
   constructor(options: PeersOptions) {
     this.#options = options
-    const follower = new SuccessionFollower({ ...options, onFollowed: (did) => this.#teller.wake(did) })
+    const follower = new SuccessionFollower({
+      ...options,
+      onFollowed: (did, { successor }) => {
+        this.#teller.wake(did)
+        // What they wrote while they were a stranger is looked at again.
+        this.#letters.decided(did, successor)
+      },
+    })
     this.#watch = new SuccessionWatch({ ...options, follower })
     this.#exchange = new ContactExchange(options, {
       onSuccessions: (did, statements) => follower.follow(did, statements),

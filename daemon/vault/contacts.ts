@@ -3,6 +3,7 @@ import { VivimError } from '../../schema/errors.ts'
 import { LIMITS } from '../../schema/limits.ts'
 import { takeInvite } from './contact-invites.ts'
 import { type ContactRow, contactOf, type Reach, type Trust } from './contact-rows.ts'
+import { lineageOf } from './succession-rows.ts'
 import type { Vault, VaultTransaction } from './vault.ts'
 
 const DAY_MS = 24 * 3_600_000
@@ -111,6 +112,7 @@ export class Contacts {
       const before = this.get(heard.did)
       const now = this.#vault.now()
       if (before?.blocked) return 'blocked'
+      if (this.#isSuperseded(heard.did)) return 'superseded'
       const invite = secretHash ? takeInvite(tx, secretHash, heard.did, now) : undefined
       const isWanted = before?.state === 'requested' || before?.state === 'accepted'
       // Who is wanted anyway needs no invite that is good.
@@ -149,6 +151,7 @@ export class Contacts {
   answered(heard: Heard, own: Uint8Array): ContactRow | undefined {
     const contact = this.#vault.transact((tx) => {
       const before = this.get(heard.did)
+      if (this.#isSuperseded(heard.did)) return before
       if (before && !before.blocked && (before.state === 'requested' || before.state === 'accepted'))
         this.#accept(tx, heard, own, before)
       return this.get(heard.did)
@@ -222,6 +225,12 @@ export class Contacts {
       this.#name(tx, did, name)
       return this.get(did)
     })
+  }
+
+  /** Whoever has the old key of somebody who goes by a new one, or by another one, is nobody's contact. */
+  #isSuperseded(did: string): boolean {
+    const { succeededBy, refused } = lineageOf(this.#vault, this.#vault.space, did)
+    return succeededBy !== null || refused
   }
 
   #accept(tx: VaultTransaction, heard: Heard, own: Uint8Array, before: ContactRow | undefined): void {

@@ -10,7 +10,7 @@ import {
 } from './contact-rows.ts'
 import { Contacts, type Heard, type Outcome, type Policy } from './contacts.ts'
 import { type LetterActions, letterActions, PeerLetters } from './peer-letters.ts'
-import { followedFrom, lineageOf } from './succession-rows.ts'
+import { followedFrom } from './succession-rows.ts'
 import { Successions } from './successions.ts'
 import type { Vault } from './vault.ts'
 
@@ -69,12 +69,7 @@ export function peopleActions(vault: Vault): PeopleActions {
       if (followed) throw goesByAnother(followed.successor)
       return contacts.ask(did, asked)
     },
-    // Whoever has the old key of somebody who goes by a new one, or by another one, is nobody's contact.
-    hearContact: ({ heard, own, secretHash }) => {
-      const { succeededBy, refused } = lineageOf(vault, space, heard.did)
-      if (succeededBy !== null || refused) return { outcome: 'superseded' }
-      return { outcome: contacts.hear(heard, own, secretHash) }
-    },
+    hearContact: ({ heard, own, secretHash }) => ({ outcome: contacts.hear(heard, own, secretHash) }),
     contactAnswered: ({ heard, own }) => contacts.answered(heard, own) ?? null,
     contactConfirmed: ({ did }) => {
       contacts.confirm(did)

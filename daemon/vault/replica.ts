@@ -17,6 +17,7 @@ import { LIMITS } from '../../schema/limits.ts'
 import { type AuditActions, auditActions } from './audit-actions.ts'
 import { noteReturn } from './away.ts'
 import { adoptBlobs, type BlobPiece, BlobTransfer } from './blob-transfer.ts'
+import { type CarryActions, carryActions } from './carry-actions.ts'
 import { messageOf, strayRows } from './conversation-rows.ts'
 import { forgetTraces } from './conversation-traces.ts'
 import { strayNotes } from './erase-notes.ts'
@@ -46,7 +47,12 @@ export interface ReplicaMembers {
 }
 
 /** What replication asks of a user's vault; each is one message to the user's worker. */
-export interface ReplicaActions extends AuditActions, MailboxActions, PeopleActions, SuccessionActions {
+export interface ReplicaActions
+  extends AuditActions,
+    MailboxActions,
+    PeopleActions,
+    SuccessionActions,
+    CarryActions {
   /** Writes a copy of the whole database to a new file, 0600. @throws VivimError `StorageFull` */
   copyTo(params: { readonly path: string }): null
   frontier(params: Record<never, never>): Frontier
@@ -152,6 +158,7 @@ export function createReplica(options: ReplicaOptions): ReplicaActions {
     ...mailboxActions(vault, cursors, () => settleClock(options)),
     ...peopleActions(vault),
     ...successionActions(vault),
+    ...carryActions(vault, options.wakeDerivation),
     copyTo: ({ path }) => {
       vault.database.copyTo(path)
       return null

@@ -104,7 +104,7 @@ export const usersMethods = {
   }),
   'users.succeed': defineMethod({
     summary:
-      'Let another user of this node take the place of one whose root key is to be replaced: both root keys sign it, and contacts follow. For good.',
+      'Let another user of this node take the place of one whose root key is to be replaced: they get what its vault shows, both root keys sign it, and contacts follow. For good.',
     access: 'owner',
     params: z.strictObject({
       did: Did,
@@ -123,6 +123,8 @@ export const usersMethods = {
       successor: z.string(),
       /** When it was signed. */
       at: Millis,
+      /** What was not there before. */
+      carried: z.object({ conversations: z.int(), rows: z.int() }),
     }),
     errors: [
       'NotFound',

@@ -10,6 +10,7 @@ import type { Client } from '../../rpc/client/index.ts'
 import { TestNode } from '../support/test-node.ts'
 import { until } from '../support/until.ts'
 
+const SECRET = 'sk-proj-Qx7vLm2Rt9Wb4Yc8Zp3Kd6Hs1Jf5Ng0Tq7Va2Ue9'
 const LATE_MS = 60_000
 const nodes: TestNode[] = []
 afterAll(() => Promise.all(nodes.map((node) => node.dispose())))
@@ -44,6 +45,21 @@ test('a root key that is replaced is followed once by a contact who was never th
   const ann = await annsNode!.client()
   const { did: old, recoveryPhrase } = await ann.call('users.create', { displayName: 'Ann' })
   await ann.login({ did: old })
+  await ann.call('capture.conversation', {
+    conversation: {
+      ...{ format: 'vivim.capture/1', provider: 'test', originalId: 'one', title: 'Marmalade' },
+      messages: [
+        { id: '1', role: 'user', parts: [{ type: 'text', content: `My key is ${SECRET}.` }] },
+        {
+          id: '2',
+          role: 'assistant',
+          parts: [{ type: 'text', content: 'Oranges and sugar. '.repeat(9_000) }],
+        },
+      ],
+    },
+  })
+  const { id: notebookId } = await ann.call('notebooks.create', { name: 'Recipes' })
+  await ann.call('notebooks.entries.add', { notebookId, title: 'Jam', text: 'Stir it slowly.' })
   const ben = await bensNode!.user('Ben')
   const { invite } = await ann.call('peers.invite.create', { name: 'Benjamin' })
   const before = await ben.client.call('peers.invite.accept', { invite, name: 'Annie' })
@@ -68,6 +84,23 @@ test('a root key that is replaced is followed once by a contact who was never th
   expect(listed.find(({ did }) => did === old)).toMatchObject({ succeeded: true })
   expect(annsNode!.run('--user', 'Ann', 'whoami').stdout).toContain(successor)
   await until('the master has it', async () => (await ann.call('master.status')).waiting === 0, LATE_MS)
+  const anna = await signedIn(annsNode!, successor)
+  const [conversation] = (await anna.call('conversations.list', {})).items
+  expect(conversation).toMatchObject({ title: 'Marmalade', messageCount: 2 })
+  const hasSecret = async (reveal: boolean) =>
+    JSON.stringify(await anna.call('conversations.get', { id: conversation!.id, reveal })).includes(SECRET)
+  expect([await hasSecret(false), await hasSecret(true)]).toEqual([false, true])
+  expect(JSON.stringify(await anna.call('notebooks.get', { id: notebookId }))).toContain('Stir it slowly.')
+  await until('it is found', async () => {
+    const { items } = await anna.call('search.query', { query: 'oranges' })
+    return items.length > 0
+  })
+  expect(await anna.call('sync.verify')).toMatchObject({ ok: true })
+  expect(await seen(anna, ben.did)).toMatchObject({
+    state: 'accepted',
+    petname: 'Benjamin',
+    confirmed: false,
+  })
   await annsNode!.stop()
 
   await bensNode!.boot()
@@ -82,6 +115,19 @@ test('a root key that is replaced is followed once by a contact who was never th
   const shown = bensNode!.run('--user', ben.did, 'peers', 'list').stdout
   expect(shown).toMatch(/Annie has a new root key since .* vivimd peers safety did:key:/)
   expect(shown).toContain(`now …${successor.slice(-6)}`)
+
+  // Once both are there, both know that the other one does.
+  await annsNode!.boot()
+  const annaAgain = await signedIn(annsNode!, successor)
+  await until(
+    'they are in contact',
+    async () => {
+      const sides = [await seen(annaAgain, ben.did), await seen(benAgain, successor)]
+      return sides.every((side) => side?.state === 'accepted' && side.confirmed)
+    },
+    LATE_MS,
+  )
+  expect((await seen(annaAgain, ben.did))!.safety).toBe(followed.safety)
 
   // A node of the honest program that has the old words refuses to sign again.
   const stolen = await thief!.client()

@@ -27,9 +27,9 @@ export const rotateRoot: Command = {
     yes: { type: 'flag', help: 'do not ask words of the new phrase back' },
   },
   about:
-    'A new root key is a new DID: this makes a new user, and has both root keys sign that the one goes on as the other. It cannot be taken back. The old 24 words are asked for, or VIVIM_PASSPHRASE opens the old root key; with --to the new words are asked for too, on the next line of the input.',
+    'A new root key is a new DID: this makes a new user, carries over what the vault shows, and has both root keys sign that the one goes on as the other. It cannot be taken back. The old 24 words are asked for, or VIVIM_PASSPHRASE opens the old root key; with --to the new words are asked for too, on the next line of the input.',
   async run(invocation) {
-    const { words, options, io, print, client } = invocation
+    const { words, options, io, print, client, note } = invocation
     if (words.length === 0)
       throw usage('Say which user: a display name or a DID.', '`vivimd user list` shows them.')
     if (options.to === undefined && !options.yes && !io.inIsTerminal)
@@ -46,6 +46,7 @@ export const rotateRoot: Command = {
       typeof to === 'string'
         ? await present(node, to, () => lines('New recovery phrase: '))
         : await newUser(invocation, node, old)
+    note('Carrying over what the vault holds; a large one takes a while.')
     const result = await node.call('users.succeed', {
       ...{ did: old.did, successor: successor.did },
       ...root,

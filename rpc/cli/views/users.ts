@@ -1,7 +1,7 @@
 import type { Result } from '../../../schema/methods/index.ts'
 import { bold, type Style } from './style.ts'
 import { more, table } from './table.ts'
-import { date, oneLine } from './text.ts'
+import { count, date, oneLine } from './text.ts'
 
 export function usersView({ items, nextCursor }: Result<'users.list'>, style: Style): string {
   if (items.length === 0) return 'There is no user yet: vivimd user create NAME\n'
@@ -39,10 +39,11 @@ export function deletedUserView({ did }: Result<'users.delete'>): string {
 }
 
 export function succeededUserView(result: Result<'users.succeed'>): string {
-  const { did, successor } = result
+  const { did, successor, carried } = result
   return [
     `${did}`,
     `goes on as ${successor}.`,
+    `${count(carried.conversations, 'conversation')} carried over, ${count(carried.rows, 'row')} in all.`,
     'Contacts follow as soon as they hear of it; their safety strings are other ones now: vivimd peers list',
     'Pair your other devices with the new user: vivimd device pair',
     'The old user stays readable here, under its DID.\n',

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import type { UserKeys } from '../../../daemon/identity/user-keys.ts'
 import type { RegistryEntry } from '../../../daemon/master/registry.ts'
 import { ContactExchange } from '../../../daemon/peers/contact-exchange.ts'
@@ -14,6 +14,7 @@ const random = (bytes: number) => new Uint8Array(randomBytes(bytes))
 /** Somebody with a real vault and a real network, in this process. */
 export interface TestPerson extends Disposable {
   readonly did: string
+  readonly rootKey: KeyObject
   readonly keys: UserKeys
   readonly vault: PairedVault
   readonly network: TestNetwork
@@ -59,6 +60,7 @@ export async function testPerson(networks: TestNetworks, displayName: string): P
   const service = new PeersService(options)
   return {
     did: keys.did,
+    rootKey: paired.rootKey,
     keys,
     vault,
     network,

@@ -66,6 +66,25 @@ test('a successor stands where the contact stood, with name, trust and nodes; th
   )
 })
 
+test('words that a master carries count for the successor alone, and nobody is told that it is over', () => {
+  using pair = pairedVaults(1)
+  const [{ replica, ...vault }] = pair.vaults as [PairedVault]
+  befriend({ ...vault, replica } as PairedVault)
+  replica.contactPolicy({ throughMaster: true })
+  replica.saidInLetter({ did: ANN, said: 'accept', at: 5 })
+  replica.followSuccessors({ heard: [stated(ANN, ANNA)], own: consent() })
+  const letter = (from: string, holdsConsent: boolean, at: number) => {
+    const says = { heard: heardOf(from), holdsConsent, own: consent(), secretHash: null }
+    return replica.hearLetter({ from, at, says }).outcome
+  }
+  expect(replica.letterTo({ did: ANN })?.owed).toBeNull()
+  expect(replica.letterTo({ did: ANNA })?.owed).toBe('request')
+  expect(letter(ANN, false, 6)).toBe('superseded')
+  expect(letter(ANN, true, 7)).toBe('superseded')
+  expect(letter(ANNA, false, 8)).toBe('accepted')
+  expect(replica.contact({ did: ANN })).toMatchObject({ state: 'removed' })
+})
+
 test('a second successor is kept as proof and never followed; of two that come together none is', () => {
   using pair = pairedVaults(1)
   const [vault] = pair.vaults as [PairedVault]
