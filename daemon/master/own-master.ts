@@ -146,12 +146,12 @@ export class OwnMaster implements Registry {
 
   /** Of a database elsewhere this only knows the address: each query finds out whether it is there. */
   async #open(): Promise<void> {
-    const { folder, databaseUrl, log, now, chance, postgres, instanceKey } = this.#options
+    const { folder, databaseUrl, log, now, chance, count, postgres, instanceKey } = this.#options
     if (databaseUrl === undefined)
       this.#postgres ??= await EmbeddedPostgres.start({ ...postgres, folder, log, chance })
     const connection = databaseUrl ?? this.#postgres!.connection
     this.#database = new MasterDatabase({ connection, log })
-    this.#registry = new PostgresRegistry({ database: this.#database, instanceKey, now })
+    this.#registry = new PostgresRegistry({ database: this.#database, instanceKey, now, count })
   }
 
   #there(): PostgresRegistry {

@@ -29,7 +29,7 @@ DELETE FROM peer_connections c USING (
 WHERE c.from_did = old.from_did AND c.to_did = old.to_did`
 
 /**
- * Keeps one person's half of a connection. False: there is one that is as new.
+ * Keeps one person's half of a connection. `stored` false: there is one that is as new. `pushedOut`: how many gave way.
  * @throws VivimError `Forbidden` when nobody is registered who could read it, `Exhausted`
  */
 export async function putConnection(
@@ -41,7 +41,7 @@ export async function putConnection(
     record,
   }: Pick<CheckedRecord, 'did' | 'subject' | 'sequence'> & { record: Buffer },
   now: number,
-): Promise<boolean> {
+): Promise<{ stored: boolean; pushedOut: number }> {
   const recipient = await query('SELECT 1 FROM devices WHERE did = $1 LIMIT 1', [subject])
   if (recipient.rows.length === 0)
     throw new VivimError('Forbidden', 'That person is not registered here.', { field: 'record' })
@@ -50,8 +50,11 @@ export async function putConnection(
   const lapsed = present !== undefined && (await isLapsed(query, did, bytesOf(present.record)))
   const most = LIMITS.registryConnections
   const { changed } = await query(PUT, [did, subject, sequence, record, now, most, lapsed])
-  if (changed > 0) await query(PUSH_OUT, [subject, LIMITS.registryConnectionsTo])
-  if (changed > 0 || present) return changed > 0
+  if (changed > 0) {
+    const gone = await query(PUSH_OUT, [subject, LIMITS.registryConnectionsTo])
+    return { stored: true, pushedOut: gone.changed }
+  }
+  if (present) return { stored: false, pushedOut: 0 }
   throw new VivimError('Exhausted', `A master keeps ${most} connections of one person.`)
 }
 

@@ -94,6 +94,7 @@ export interface PostgresRegistryOptions {
   readonly instanceKey: KeyObject
   /** Milliseconds UTC. */
   readonly now: () => number
+  readonly count?: (name: string) => void
 }
 
 /** The registry in the master's PostgreSQL, with the log of all that it accepted. */
@@ -233,7 +234,11 @@ export class PostgresRegistry implements Registry {
       const lapsed = await this.#isLapsed(query, did)
       return (await query(PUT_USER, [did, sequence, shown, record, now, lapsed])).changed > 0
     }
-    if (kind === 'connection') return putConnection(query, { did, subject, sequence, record }, now)
+    if (kind === 'connection') {
+      const { stored, pushedOut } = await putConnection(query, { did, subject, sequence, record }, now)
+      if (pushedOut > 0) this.#options.count?.('master.connections.pushed_out')
+      return stored
+    }
     const { most, of } = QUOTAS[kind]
     const { changed } =
       kind === 'device'

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { issueConnectionRecord, readConnectionRecord } from '../../../daemon/identity/connection-record.ts'
 import { documentBehind } from '../../../daemon/identity/document-behind.ts'
@@ -7,8 +8,10 @@ import { xWingPublicKey } from '../../../daemon/identity/x-wing.ts'
 import { checkedRecord } from '../../../daemon/master/record-kinds.ts'
 import { readConsent } from '../../../daemon/peers/contact-proof.ts'
 import { type Letter, openLetter, writeLetter } from '../../../daemon/peers/letter.ts'
+import { LetterCarrier } from '../../../daemon/peers/letter-carrier.ts'
 import { LetterReader } from '../../../daemon/peers/letter-reader.ts'
 import { LIMITS } from '../../../schema/limits.ts'
+import { until } from '../../support/until.ts'
 import { TestNetworks } from '../network/test-networks.ts'
 import { type TestPerson, testPerson } from './people.ts'
 
@@ -162,5 +165,55 @@ describe('a reader of letters', () => {
     expect(stateOf()).toBe('accepted')
     expect(await read(mine, written(ann.keys, ben.keys, { kind: 'ended', sequence: now + 5 }))).toBe(true)
     expect(stateOf()).toBe('removed')
+  })
+})
+
+describe('what is carried', () => {
+  it('is nothing, and nothing is asked for, before the person wants it; then what is owed, once', async () => {
+    const published: Uint8Array[] = []
+    let asked = 0
+    const carrier = new LetterCarrier({
+      network: ben.network,
+      now: () => now,
+      random,
+      log: { info: () => {} },
+      count: () => {},
+      keysOf: async () => ben.keys,
+      userOf: () => ({ displayName: 'Ben' }),
+      vault: () => async (action, params) =>
+        (ben.vault.replica[action] as (params: unknown) => never)(params),
+      isOpen: () => true,
+      find: async (did) => ({ did, devices: [ann.vault.document], records: [] }),
+      onSucceeded: () => {},
+      onContact: () => {},
+      master: () => ({
+        state: () => ({ state: 'online', since: 0 }),
+        publish: async (_, bytes) => void published.push(bytes),
+        connections: async () => {
+          asked++
+          return { records: [], next: 0 }
+        },
+      }),
+    })
+    try {
+      ben.vault.replica.askContact({ did: ann.did, consent: new Uint8Array(9) })
+      expect(await carrier.say(ben.did, ann.did)).toBe(false)
+      carrier.decided(ben.did)
+      await delay(500)
+      expect({ asked, published }).toEqual({ asked: 0, published: [] })
+      ben.vault.replica.contactPolicy({ throughMaster: true })
+      carrier.decided(ben.did)
+      await until('it is written', async () => published.length > 0)
+      expect(asked).toBe(1)
+      expect(opened(published[0]!, ann.keys)).toMatchObject({ kind: 'request', displayName: 'Ben' })
+      // Part of an answer is no reason to write again; that nothing is there is.
+      carrier.wake(ben.did)
+      await until('it asked again', async () => asked > 1)
+      carrier.decided(ben.did)
+      await until('it is written again', async () => published.length > 1)
+      expect(asked).toBe(3)
+    } finally {
+      carrier.stop()
+    }
   })
 })

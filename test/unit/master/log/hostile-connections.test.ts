@@ -6,8 +6,9 @@ import { MasterDatabase } from '../../../../daemon/master/database.ts'
 import { EmbeddedPostgres } from '../../../../daemon/master/embedded-postgres.ts'
 import { LogReader } from '../../../../daemon/master/log/log-reader.ts'
 import { PostgresRegistry } from '../../../../daemon/master/postgres-registry.ts'
+import { LIMITS } from '../../../../schema/limits.ts'
 import { Person } from '../people.ts'
-import { recordingLog, Temporary } from '../temporary.ts'
+import { failureOf, recordingLog, Temporary } from '../temporary.ts'
 
 const KEY = privateKeyOfSeed(new Uint8Array(32).fill(9))
 const INSTANCE = { publicKey: publicKeyBytes(KEY), peerId: peerIdOf(publicKeyBytes(KEY)) }
@@ -27,11 +28,14 @@ let reader: LogReader
 let ann: Person
 let ben: Person
 let cleo: Person
+const counted = new Map<string, number>()
 beforeEach(async () => {
   temporary = new Temporary()
   database = new MasterDatabase({ connection: postgres.connection, log: recordingLog() })
   temporary.after(() => database.close())
-  registry = new PostgresRegistry({ database, instanceKey: KEY, now: Date.now })
+  counted.clear()
+  const count = (name: string) => void counted.set(name, (counted.get(name) ?? 0) + 1)
+  registry = new PostgresRegistry({ database, instanceKey: KEY, now: Date.now, count })
   reader = readerIn(join(temporary.folder(), 'reader.json'))
   ;[ann, ben, cleo] = ['Ann', 'Ben', 'Cleo'].map((name) => new Person(`${name} ${people++}`)) as [
     Person,
@@ -137,5 +141,33 @@ describe('a reader of what people write to somebody', () => {
     await put(ann.connection(ben, 9))
     expect(await seenByBen()).toContainEqual([ann.did, ben.did, 9])
     expect(kinds()).toEqual([])
+  })
+})
+
+describe('what a master keeps of connections', () => {
+  const fill = (count: number, from: string, to: string) =>
+    database.query(
+      `INSERT INTO peer_connections SELECT ${from}, ${to}, 1, '\\x00', n FROM generate_series(1, ${count}) n`,
+    )
+
+  it(`is ${LIMITS.registryConnections} of one person`, async () => {
+    await put(ann.connection(ben, 5))
+    await fill(LIMITS.registryConnections - 1, `'${ann.did}'`, "'to ' || n")
+    expect(await failureOf(put(ann.connection(cleo, 5)))).toMatchObject({ code: 'Exhausted' })
+    expect(await put(ann.connection(ben, 6))).toBe('stored')
+    expect(await put(cleo.connection(ben, 6))).toBe('stored')
+    expect(counted.size).toBe(0)
+  })
+
+  it(`is the newest ${LIMITS.registryConnectionsTo} to one person of whom they never wrote to, and is counted`, async () => {
+    await fill(LIMITS.registryConnectionsTo, `'from ${people} ' || n`, `'${ben.did}'`)
+    expect(await put(ann.connection(ben, 5))).toBe('stored')
+    const { rows } = await database.query(
+      'SELECT from_did FROM peer_connections WHERE to_did = $1 ORDER BY updated_at',
+      [ben.did],
+    )
+    expect(rows).toHaveLength(LIMITS.registryConnectionsTo)
+    expect([rows[0]?.from_did, rows.at(-1)?.from_did]).toEqual([`from ${people} 2`, ann.did])
+    expect([...counted]).toEqual([['master.connections.pushed_out', 1]])
   })
 })
