@@ -4,6 +4,7 @@ import type { Result } from '../../schema/methods/index.ts'
 import { refused } from '../identity/auth-challenges.ts'
 import type { Grant } from '../identity/auth-gateway.ts'
 import type { NodeContext } from '../node-context.ts'
+import type { Lineage } from '../vault/succession-rows.ts'
 
 type AuthHandlers = Pick<
   Handlers,
@@ -59,7 +60,13 @@ export function authHandlers({ gateway, challenges, apps, users, log }: NodeCont
       if (!connection.session) connection.bind(source)
       return answerOf(grant)
     },
-    'auth.whoami': (_params, { session }) => whoIs(session),
+    'auth.whoami': async (_params, { session }) => {
+      const who = whoIs(session)
+      // Nobody's database is opened to say who they are, unless it is known to hold who they are now.
+      if (users.isSucceeded(who.did)) await users.getClient(who.did).catch(() => {})
+      const lineage = await users.replicateIfOpen(who.did, 'lineage', { did: who.did })
+      return lineage ? { ...who, ...ownLineage(lineage) } : who
+    },
     'auth.logout': (_params, { session, connection }) => {
       if (!session) throw new VivimError('Unauthorized')
       gateway.end(session)
@@ -86,6 +93,14 @@ function whoIs(session: RpcSession | undefined): Result<'auth.whoami'> {
     maxSecurityLevel,
     expiresAt,
     ...(app ? { app: app.name } : {}),
+  }
+}
+
+function ownLineage({ succeededBy, succeeds, disputed }: Lineage): Partial<Result<'auth.whoami'>> {
+  return {
+    ...(succeededBy === null ? {} : { succeededBy }),
+    ...(succeeds === null ? {} : { succeeds }),
+    ...(disputed ? { disputed } : {}),
   }
 }
 

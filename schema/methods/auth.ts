@@ -167,6 +167,12 @@ export const authMethods = {
       expiresAt: Millis,
       /** The app this session was given to; absent for your own. */
       app: z.string().optional(),
+      /** The DID they go on as: the root key of this one has a successor. */
+      succeededBy: z.string().optional(),
+      /** The DID they had before; while their database is open. */
+      succeeds: z.string().optional(),
+      /** The root key of this one, or of the one before, signed two successors: somebody else may have it. */
+      disputed: z.literal(true).optional(),
     }),
     errors: ['Unauthorized'],
     examples: [{ title: 'Who am I', params: {} }],

@@ -83,6 +83,7 @@ test('a root key that is replaced is followed once by a contact who was never th
   const listed = (await ann.call('users.list', {})).items
   expect(listed.find(({ did }) => did === old)).toMatchObject({ succeeded: true })
   expect(annsNode!.run('--user', 'Ann', 'whoami').stdout).toContain(successor)
+  expect(await ann.call('auth.whoami')).toMatchObject({ did: old, succeededBy: successor })
   await until('the master has it', async () => (await ann.call('master.status')).waiting === 0, LATE_MS)
   const anna = await signedIn(annsNode!, successor)
   const [conversation] = (await anna.call('conversations.list', {})).items
@@ -95,6 +96,7 @@ test('a root key that is replaced is followed once by a contact who was never th
     const { items } = await anna.call('search.query', { query: 'oranges' })
     return items.length > 0
   })
+  expect(await anna.call('auth.whoami')).toMatchObject({ did: successor, succeeds: old })
   expect(await anna.call('sync.verify')).toMatchObject({ ok: true })
   expect(await seen(anna, ben.did)).toMatchObject({
     state: 'accepted',

@@ -47,12 +47,17 @@ export const rotateRoot: Command = {
         ? await present(node, to, () => lines('New recovery phrase: '))
         : await newUser(invocation, node, old)
     note('Carrying over what the vault holds; a large one takes a while.')
-    const result = await node.call('users.succeed', {
-      ...{ did: old.did, successor: successor.did },
-      ...root,
-      ...successor.root,
-    })
     const phrase = successor.made?.recoveryPhrase
+    const params = { did: old.did, successor: successor.did, ...root, ...successor.root }
+    const result = await node.call('users.succeed', params).catch((error: unknown) => {
+      // Nothing was printed yet, and the new user is there: their words must not be lost.
+      if (phrase !== undefined && !io.inIsTerminal) io.err(recoveryPhraseView(phrase, PLAIN))
+      if (phrase !== undefined)
+        io.err(
+          `User ${successor.did} is there. Go on with: vivimd user rotate-root ${old.did} --to ${successor.did}\n`,
+        )
+      throw error
+    })
     print(phrase === undefined ? result : { ...result, recoveryPhrase: phrase }, (style) => {
       const shown = phrase === undefined || io.inIsTerminal ? '' : recoveryPhraseView(phrase, style)
       return shown + succeededUserView(result)

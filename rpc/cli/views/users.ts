@@ -59,6 +59,14 @@ export function repairedUserView({ damaged }: Result<'users.repair'>): string {
 }
 
 export function whoamiView(session: Result<'auth.whoami'>): string {
-  const { did, scopes, maxSecurityLevel } = session
-  return `${did} (${scopes.join(', ')}; up to security level ${maxSecurityLevel})\n`
+  const { did, scopes, maxSecurityLevel, succeededBy, succeeds, disputed } = session
+  return [
+    `${did} (${scopes.join(', ')}; up to security level ${maxSecurityLevel})`,
+    ...(succeededBy === undefined ? [] : [`Goes on as ${succeededBy}.`]),
+    ...(succeeds === undefined ? [] : [`Was ${succeeds}.`]),
+    ...(disputed
+      ? ['Somebody signed two successors with the old root key: tell your contacts which is yours.']
+      : []),
+    '',
+  ].join('\n')
 }

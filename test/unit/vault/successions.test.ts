@@ -113,6 +113,11 @@ test('a second successor is kept as proof and never followed; of two that come t
 test('chains are followed step by step up to a bound, and never in a circle', () => {
   using pair = pairedVaults(1)
   const [vault] = pair.vaults as [PairedVault]
+  befriend(vault, EVE)
+  expect(follow(vault, stated(EVE, CLEO))).toBe('followed')
+  expect(follow(vault, stated(CLEO, EVE))).toBe('refused')
+  expect(vault.replica.lineage({ did: CLEO })).toMatchObject({ succeeds: EVE, succeededBy: null })
+  vault.replica.nameContact({ did: CLEO, name: null })
   befriend(vault)
   const chain = [ANN, ...Array.from({ length: LIMITS.successorChain + 1 }, (_, at) => didOf(20 + at))]
   const outcomes = chain.slice(1).map((did, at) => follow(vault, stated(chain[at]!, did)))
