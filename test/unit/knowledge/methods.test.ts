@@ -73,9 +73,9 @@ describe('acus.list', () => {
 
   test('a rare kind among thousands is found, page by page, while others get their turn', async () => {
     using large = temporaryVault()
-    const rare = [3, 700, 1_999, 2_000, 2_999].map((at) => unitName(at))
+    const rare = [3, 700, 9_999, 10_000, 24_999].map((at) => unitName(at))
     large.vault.transactDerived((tx) => {
-      for (let at = 0; at < 3_000; at++) {
+      for (let at = 0; at < 25_000; at++) {
         const id = unitName(at)
         const type = rare.includes(id) ? 'question' : 'statement'
         tx.run(
