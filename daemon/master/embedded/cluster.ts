@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VivimError } from '../../../schema/errors.ts'
 import { syncFolder } from '../../identity/atomic-file.ts'
@@ -19,7 +20,7 @@ export async function ensureCluster(account: Account): Promise<string> {
   const { folder, binaries } = account
   const data = join(folder, 'postgres')
   for (const name of readdirSync(folder))
-    if (name.startsWith(UNFINISHED)) rmSync(join(folder, name), { recursive: true, force: true })
+    if (name.startsWith(UNFINISHED)) await removeUnfinished(join(folder, name))
   if (existsSync(join(data, 'PG_VERSION'))) return data
   if (existsSync(data))
     throw new VivimError('Corrupt', "The folder of the master's database holds something else.")
@@ -41,10 +42,15 @@ export async function ensureCluster(account: Account): Promise<string> {
   const code = await making.exited
   clearTimeout(deadline)
   if (code !== 0) {
-    rmSync(unfinished, { recursive: true, force: true })
+    await removeUnfinished(unfinished)
     throw noPostgres('its database could not be made.', new Error(making.tail()))
   }
   renameSync(unfinished, data)
   syncFolder(folder)
   return data
+}
+
+/** Whoever fills it may be going down just now, and make one more file after the others are gone. */
+function removeUnfinished(path: string): Promise<void> {
+  return rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
 }

@@ -202,10 +202,10 @@ describe('an embedded PostgreSQL', () => {
     const child = spawn(process.execPath, [CHILD, folder], { stdio: ['pipe', 'ignore', 'inherit'] })
     const unfinished = () =>
       existsSync(folder) ? readdirSync(folder).find((name) => name.startsWith('postgres.new')) : undefined
-    await eventually(
-      'initdb began',
-      () => unfinished() && existsSync(join(folder, unfinished()!, 'PG_VERSION')),
-    )
+    await eventually('initdb began', () => {
+      const name = unfinished()
+      return name !== undefined && existsSync(join(folder, name, 'PG_VERSION'))
+    })
     const gone = exitOf(child)
     child.kill('SIGKILL')
     await gone
