@@ -49,9 +49,7 @@ export function sealMessage(epochKey: EpochKey, topic: string, bytes: Uint8Array
   const salt = createHmac('sha256', saltKey(epochKey)).update(bytes).digest()
   const padded = pad(encodeCanonical(bytes))
   const { key, nonce } = keysOf(epochKey, salt)
-  const cipher = createCipheriv('aes-256-gcm', secretKey(key), nonce).setAAD(
-    aad(topic, epochKey.epoch, padded.length),
-  )
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(aad(topic, epochKey.epoch, padded.length))
   const sealed = Buffer.concat([cipher.update(padded), cipher.final(), cipher.getAuthTag()])
   return encodeCanonical([VERSION, epochKey.epoch, salt, sealed])
 }
@@ -70,9 +68,7 @@ export function openMessage(
     if (!epochKey || !(salt instanceof Uint8Array) || !(sealed instanceof Uint8Array)) return undefined
     const { key, nonce } = keysOf(epochKey, salt)
     const length = sealed.length - TAG
-    const decipher = createDecipheriv('aes-256-gcm', secretKey(key), nonce).setAAD(
-      aad(topic, epochKey.epoch, length),
-    )
+    const decipher = createDecipheriv('aes-256-gcm', key, nonce).setAAD(aad(topic, epochKey.epoch, length))
     decipher.setAuthTag(sealed.subarray(length))
     return unpad(Buffer.concat([decipher.update(sealed.subarray(0, length)), decipher.final()]))
   } catch {
@@ -92,9 +88,9 @@ function saltKey(epochKey: EpochKey): KeyObject {
   return key
 }
 
-function keysOf(epochKey: EpochKey, salt: Uint8Array): { key: Uint8Array; nonce: Uint8Array } {
+function keysOf(epochKey: EpochKey, salt: Uint8Array): { key: KeyObject; nonce: Uint8Array } {
   const bytes = new Uint8Array(hkdfSync('sha256', secretKey(epochKey.key), salt, 'vivim/seal/1', 44))
-  return { key: bytes.subarray(0, 32), nonce: bytes.subarray(32) }
+  return { key: createSecretKey(bytes.subarray(0, 32)), nonce: bytes.subarray(32) }
 }
 
 function aad(topic: string, epoch: number, length: number): Uint8Array {

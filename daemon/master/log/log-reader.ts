@@ -110,9 +110,7 @@ export class LogReader {
     const answer = await registry.connections(ask(encodeDid(instance.publicKey)), signal)
     const records = newestConnections(did, answer)
     const wrong = new Set<FindingKind>(records.length < answer.length ? ['connection-forged'] : [])
-    const seen = this.#seen.get(about)
-    const before = new Map([...asked].filter(([name]) => seen?.has(name)))
-    const missed = missedConnections(did, before, records)
+    const missed = missedConnections(did, this.#notForgotten(about, asked), records)
     if (missed.older) wrong.add('connection-replayed')
     if (since === 0 && (await this.#areGone(did, missed, signal))) wrong.add('connection-dropped')
     const logged = await this.#areLogged(records, signal)
@@ -299,10 +297,14 @@ export class LogReader {
     asked: ReadonlyMap<string, number>,
     records: readonly CheckedRecord[],
   ): Set<FindingKind> {
-    const seen = this.#seen.get(did)
-    const wrong = missedIn(new Map([...asked].filter(([name]) => seen?.has(name))), records)
+    const wrong = missedIn(this.#notForgotten(did, asked), records)
     if (this.#remember(did, records)) this.#save()
     return wrong
+  }
+
+  #notForgotten(about: string, asked: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+    const seen = this.#seen.get(about)
+    return new Map([...asked].filter(([name]) => seen?.has(name)))
   }
 
   #remember(did: string, records: readonly CheckedRecord[]): boolean {
